@@ -1,0 +1,291 @@
+package agentconfig
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/go-sockaddr/template"
+)
+
+//lint:file-ignore ST1005 some texts are Consul's own, capitals and full stops included.
+
+// setAddresses resolves where the agent listens and what it advertises.
+func setAddresses(s *settings, c *Config) error {
+	c.ServerPort, c.HTTPPort = s.integer("ports.server"), s.integer("ports.http")
+	var err error
+	if c.BindAddr, err = bindAddress(s.str("bind_addr")); err != nil {
+		return err
+	}
+	if c.AdvertiseAddr, err = advertiseAddress(s.str("advertise_addr"), c.BindAddr); err != nil {
+		return err
+	}
+	if c.ClientAddrs, err = clientAddresses(s.str("client_addr")); err != nil {
+		return err
+	}
+	if len(c.ClientAddrs) == 0 {
+		s.warn("client_addr is empty, client services (DNS, HTTP, HTTPS, GRPC) will not be listening for connections")
+	}
+	if c.HTTPListeners, err = listeners(s, "http", c.ClientAddrs); err != nil {
+		return err
+	}
+	if err := checkHTTPSOverlap(s, c); err != nil {
+		return err
+	}
+	c.UnixSockets, err = unixSockets(s)
+	return err
+}
+
+// expand evaluates a go-sockaddr template and splits the result at spaces.
+func expand(name, text string) ([]string, error) {
+	out, err := template.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: evaluate the address template %q: %w", name, text, err)
+	}
+	return strings.Fields(out), nil
+}
+
+func bindAddress(text string) (netip.Addr, error) {
+	addrs, err := expand("bind_addr", text)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	if len(addrs) > 1 {
+		return netip.Addr{}, errors.New("bind_addr cannot contain multiple addresses. Use 'addresses.{dns,http,https}' instead.")
+	}
+	if len(addrs) == 1 {
+		if a, ok := parseIP(addrs[0]); ok {
+			return a, nil
+		}
+	}
+	return netip.Addr{}, errors.New("bind_addr cannot be empty")
+}
+
+// parseIP takes an IP address, with or without the brackets of IPv6.
+func parseIP(text string) (netip.Addr, bool) {
+	if strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
+		text = text[1 : len(text)-1]
+	}
+	a, err := netip.ParseAddr(text)
+	return a.Unmap(), err == nil
+}
+
+// advertiseAddress returns the configured address, else the bind address, else, when that is an any-address, the
+// only suitable address of this host.
+func advertiseAddress(text string, bind netip.Addr) (netip.Addr, error) {
+	addrs, err := expand("advertise_addr", text)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	switch {
+	case len(addrs) > 1:
+		return netip.Addr{}, errors.New("advertise_addr cannot contain multiple addresses")
+	case len(addrs) == 1:
+		a, ok := parseIP(addrs[0])
+		if !ok {
+			return netip.Addr{}, fmt.Errorf("advertise_addr: not an IP address: %q", addrs[0])
+		}
+		if a.IsUnspecified() {
+			return netip.Addr{}, errors.New("Advertise address cannot be 0.0.0.0, :: or [::]")
+		}
+		return a, nil
+	case !bind.IsUnspecified():
+		return bind, nil
+	}
+	host, err := hostAddresses()
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("look for an address to advertise: %w", err)
+	}
+	if bind.Is4() {
+		return onlyPrivateIPv4(host)
+	}
+	return onlyPublicIPv6(host)
+}
+
+// hostAddresses lists the addresses of the interfaces that are up. Tests replace it.
+var hostAddresses = func() ([]netip.Addr, error) {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	var out []netip.Addr
+	for _, i := range interfaces {
+		if i.Flags&net.FlagUp == 0 {
+			continue
+		}
+		addrs, err := i.Addrs()
+		if err != nil {
+			return nil, fmt.Errorf("addresses of interface %s: %w", i.Name, err)
+		}
+		for _, a := range addrs {
+			if prefix, err := netip.ParsePrefix(a.String()); err == nil {
+				out = append(out, prefix.Addr().Unmap())
+			}
+		}
+	}
+	return out, nil
+}
+
+var privateIPv4 = []netip.Prefix{
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+	netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("192.0.2.0/24"),
+}
+
+// onlyPrivateIPv4 picks the one private IPv4 address; loopback counts only if there is no other.
+func onlyPrivateIPv4(host []netip.Addr) (netip.Addr, error) {
+	var private, loopback []netip.Addr
+	for _, a := range host {
+		if a.Is4() && a.IsLoopback() {
+			loopback = append(loopback, a)
+			continue
+		}
+		for _, p := range privateIPv4 {
+			if p.Contains(a) {
+				private = append(private, a)
+			}
+		}
+	}
+	if len(private) == 0 {
+		private = loopback
+	}
+	return only(private, "private IPv4")
+}
+
+// onlyPublicIPv6 picks the one public IPv6 address.
+func onlyPublicIPv6(host []netip.Addr) (netip.Addr, error) {
+	var public []netip.Addr
+	for _, a := range host {
+		if a.Is6() && a.IsGlobalUnicast() && !a.IsPrivate() {
+			public = append(public, a)
+		}
+	}
+	return only(public, "public IPv6")
+}
+
+func only(addrs []netip.Addr, what string) (netip.Addr, error) {
+	switch len(addrs) {
+	case 0:
+		return netip.Addr{}, fmt.Errorf("No %s address found", what)
+	case 1:
+		return addrs[0], nil
+	}
+	return netip.Addr{}, fmt.Errorf("Multiple %s addresses found. Please configure one with 'bind' and/or 'advertise'.", what)
+}
+
+func clientAddresses(text string) ([]netip.Addr, error) {
+	addrs, err := expand("client_addr", text)
+	if err != nil {
+		return nil, err
+	}
+	var out []netip.Addr
+	for _, text := range addrs {
+		if strings.HasPrefix(text, "unix:") {
+			return nil, errors.New("client_addr cannot be a unix socket: use addresses.http for one")
+		}
+		a, ok := parseIP(text)
+		if !ok {
+			return nil, fmt.Errorf("client_addr: not an IP address: %q", text)
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+// listeners returns where the API of a name, "http" or "https", listens: addresses.NAME, else client_addr.
+func listeners(s *settings, name string, client []netip.Addr) ([]Listener, error) {
+	key, port := "addresses."+name, s.integer("ports."+name)
+	addrs, err := expand(key, s.str(key))
+	if err != nil {
+		return nil, err
+	}
+	if len(addrs) == 0 {
+		for _, a := range client {
+			addrs = append(addrs, a.String())
+		}
+	}
+	var out []Listener
+	for _, text := range addrs {
+		if path, ok := strings.CutPrefix(text, "unix://"); ok && path != "" {
+			out = append(out, Listener{Network: "unix", Address: path})
+			continue
+		}
+		a, ok := parseIP(text)
+		if !ok {
+			return nil, fmt.Errorf("%s: neither an IP address nor unix://PATH: %q", key, text)
+		}
+		out = append(out, Listener{Network: "tcp", Address: netip.AddrPortFrom(a, uint16(max(port, 0))).String()})
+	}
+	if port <= 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
+// checkHTTPSOverlap finds an address that both HTTP and HTTPS were given. HTTPS is not served, but a file that
+// Consul refuses should not start to pass here.
+func checkHTTPSOverlap(s *settings, c *Config) error {
+	https, err := listeners(s, "https", c.ClientAddrs)
+	if err != nil {
+		return err
+	}
+	for _, l := range https {
+		for _, other := range c.HTTPListeners {
+			if l == other {
+				return fmt.Errorf("HTTPS address %s already configured for HTTP", l.Address)
+			}
+		}
+	}
+	return nil
+}
+
+// unixSockets reads unix_sockets: numeric IDs and an octal mode.
+func unixSockets(s *settings) (UnixSocketConfig, error) {
+	c := UnixSocketConfig{}
+	var err error
+	if c.UID, err = numericID(s, "unix_sockets.user"); err != nil {
+		return c, err
+	}
+	if c.GID, err = numericID(s, "unix_sockets.group"); err != nil {
+		return c, err
+	}
+	if text := s.str("unix_sockets.mode"); text != "" {
+		mode, err := strconv.ParseUint(text, 8, 32)
+		if err != nil || mode > 0o777 {
+			return c, fmt.Errorf("unix_sockets.mode: not an octal file mode: %q", text)
+		}
+		m := os.FileMode(mode)
+		c.Mode = &m
+	}
+	return c, nil
+}
+
+// numericID returns a user or group ID, -1 if there is none.
+func numericID(s *settings, path string) (int, error) {
+	text := s.str(path)
+	if text == "" {
+		return -1, nil
+	}
+	id, err := strconv.Atoi(text)
+	if err != nil || id < 0 {
+		return -1, fmt.Errorf("%s: must be a numeric ID: %q", path, text)
+	}
+	return id, nil
+}
+
+// reservedFiles is how many file descriptors the agent needs besides client connections.
+const reservedFiles = 20
+
+// checkFileLimit makes sure that one client's connections cannot use up the file descriptors.
+func checkFileLimit(conns int) error {
+	limit, known := maxOpenFiles()
+	if known && conns > 0 && limit < uint64(conns)+reservedFiles {
+		return fmt.Errorf("system allows a max of %d file descriptors, but limits.http_max_conns_per_client: %d needs at least %d",
+			limit, conns, conns+reservedFiles)
+	}
+	return nil
+}

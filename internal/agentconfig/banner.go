@@ -1,0 +1,51 @@
+package agentconfig
+
+import (
+	"fmt"
+	"runtime/debug"
+)
+
+// Banner returns what the agent prints to stdout once its configuration has passed, in Consul's layout. The ports
+// are those that are open: -1 stands for what is off or not served. It is empty when logs are JSON, so that stdout
+// holds nothing else.
+func (c *Config) Banner(version string) string {
+	if c.Log.JSON {
+		return ""
+	}
+	return fmt.Sprintf(`==> Starting Consul agent...
+               Version: '%s'
+            Build Date: '%s'
+               Node ID: '%s'
+             Node name: '%s'
+            Datacenter: '%s' (Segment: '<all>')
+                Server: %t (Bootstrap: %t)
+           Client Addr: %v (HTTP: %d, HTTPS: -1, gRPC: -1, gRPC-TLS: -1, DNS: -1)
+          Cluster Addr: %s (LAN: -1, WAN: -1)
+     Gossip Encryption: false
+      Auto-Encrypt-TLS: false
+           ACL Enabled: false
+     Reporting Enabled: false
+    ACL Default Policy: allow
+             HTTPS TLS: Verify Incoming: false, Verify Outgoing: false, Min Version: TLSv1_2
+              gRPC TLS: Verify Incoming: false, Min Version: TLSv1_2
+      Internal RPC TLS: Verify Incoming: false, Verify Outgoing: false (Verify Hostname: false), Min Version: TLSv1_2
+
+==> Log data will now stream in as it occurs:
+
+`, version, buildDate(), c.NodeID, c.NodeName, c.Datacenter, c.Server, c.Bootstrap,
+		c.ClientAddrs, c.HTTPPort, c.AdvertiseAddr)
+}
+
+// buildDate is the time of the commit the binary was built from, as far as it is known.
+func buildDate() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.time" {
+			return s.Value
+		}
+	}
+	return "unknown"
+}

@@ -1,0 +1,248 @@
+package agentconfig
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+)
+
+// Config is the configuration an agent runs with. Everything in it is checked, resolved and has effect.
+type Config struct {
+	// NodeName is the node's name, the host's name by default; trimmed, never empty.
+	NodeName string
+	// NodeID is the node's UUID in lower case. It is empty until SetupNodeID unless it is configured.
+	NodeID string
+	// NodeIDFromHost asks SetupNodeID to derive a new ID from the host's own (disable_host_node_id = false).
+	NodeIDFromHost bool
+	// NodeMeta is the node's metadata; its limits are checked.
+	NodeMeta map[string]string
+	// Datacenter is the datacenter's name in lower case.
+	Datacenter string
+	// DataDir is where state is kept. Under DevMode it may be empty, and holds no Raft state when given.
+	DataDir string
+	// DevMode asks for a server that keeps Raft's state in memory and elects itself, Bootstrap or not.
+	DevMode bool
+	// Server is always true: client agents are not served by this release.
+	Server bool
+	// Bootstrap asks the server to elect itself while it has no state. BootstrapExpect 1 means the same.
+	Bootstrap bool
+	// BootstrapExpect is the number of servers to wait for: 0, or 1 when it was given as 1.
+	BootstrapExpect int
+
+	// BindAddr is the address of the server port; it may be an any-address.
+	BindAddr netip.Addr
+	// AdvertiseAddr is the address other servers reach this one by; never an any-address.
+	AdvertiseAddr netip.Addr
+	// ServerPort is the internal port, 1 to 65535.
+	ServerPort int
+	// ClientAddrs are the resolved addresses of client_addr; empty means no client listeners.
+	ClientAddrs []netip.Addr
+	// HTTPPort is the port of the HTTP API on TCP; 0 or less means no plain HTTP at all.
+	HTTPPort int
+	// HTTPListeners is where the HTTP API listens, in order; empty when it is off.
+	HTTPListeners []Listener
+	// UnixSockets says how the files of unix listeners are to be owned.
+	UnixSockets UnixSocketConfig
+
+	// Limits bounds what clients may ask for.
+	Limits LimitsConfig
+	// HTTP is http_config and its like.
+	HTTP HTTPConfig
+	// DefaultQueryTime is how long a blocking query waits that does not say.
+	DefaultQueryTime time.Duration
+	// MaxQueryTime is the longest wait a blocking query may ask for.
+	MaxQueryTime time.Duration
+	// RPCHoldTimeout is how long a request waits for a leader before it fails.
+	RPCHoldTimeout time.Duration
+	// Raft tunes the Raft library.
+	Raft RaftConfig
+
+	// LeaveDrainTime is how long requests are still served after a graceful leave.
+	LeaveDrainTime time.Duration
+	// LeaveOnTerminate makes SIGTERM leave gracefully instead of just stopping.
+	LeaveOnTerminate bool
+	// SkipLeaveOnInterrupt makes SIGINT stop without a graceful leave.
+	SkipLeaveOnInterrupt bool
+	// EnableDebug opens the profiling endpoints under /debug/pprof.
+	EnableDebug bool
+	// PIDFile is where the process ID is written; empty for nowhere.
+	PIDFile string
+	// Log says what is logged and where to.
+	Log LogConfig
+}
+
+// Listener is an address to listen on.
+type Listener struct {
+	Network string // "tcp" or "unix"
+	Address string // host:port, or the path of a socket
+}
+
+// UnixSocketConfig is unix_sockets.
+type UnixSocketConfig struct {
+	UID  int          // owner; -1 leaves it
+	GID  int          // group; -1 leaves it
+	Mode *os.FileMode // permissions; nil leaves them
+}
+
+// LimitsConfig is the part of limits that is served.
+type LimitsConfig struct {
+	HTTPMaxConnsPerClient int // open HTTP connections per client address; 0 or less is unlimited
+	KVMaxValueSize        int // bytes of one value written through the KV endpoint
+	TxnMaxReqLen          int // bytes of a transaction's request body
+}
+
+// HTTPConfig holds what applies to every HTTP request.
+type HTTPConfig struct {
+	BlockEndpoints        []string          // path prefixes that answer 403
+	AllowWriteFrom        []*net.IPNet      // networks that may use agent write endpoints; empty allows all
+	ResponseHeaders       map[string]string // sent with every answer
+	MaxHeaderBytes        int               // largest request header; 0 is the library's 1 MiB
+	AllowUnprintablePaths bool              // lets unprintable characters pass in request paths
+}
+
+// RaftConfig tunes Raft. The three timeouts are multiplied already.
+type RaftConfig struct {
+	Multiplier         int
+	HeartbeatTimeout   time.Duration
+	ElectionTimeout    time.Duration
+	LeaderLeaseTimeout time.Duration
+	SnapshotThreshold  uint64 // log entries since the last snapshot that call for a new one
+	SnapshotInterval   time.Duration
+	TrailingLogs       uint64 // log entries kept after a snapshot
+	PreVoteDisabled    bool
+}
+
+// LogConfig says what is logged and where to.
+type LogConfig struct {
+	Level          string        // TRACE, DEBUG, INFO, WARN or ERROR
+	JSON           bool          // one object per line instead of text
+	File           string        // besides stdout; a path that ends in a slash is a directory; empty for none
+	RotateBytes    int           // 0 is unlimited
+	RotateDuration time.Duration // age at which a file is rotated
+	RotateMaxFiles int           // archives to keep; 0 keeps all, -1 none
+	Syslog         bool          // log to syslog as well
+	SyslogFacility string
+}
+
+// Load reads everything that the flags name and returns the configuration to run with. The warnings, each once
+// and in order, are valid even when it fails.
+func Load(f *Flags) (*Config, []string, error) {
+	s, err := gather(f)
+	if err != nil {
+		return nil, s.warnings, err
+	}
+	c := &Config{DevMode: f.Dev}
+	for _, step := range steps {
+		if err := step(s, c); err != nil {
+			return nil, s.warnings, err
+		}
+	}
+	s.warn(notServedWarnings(s.user)...)
+	return c, s.warnings, nil
+}
+
+// steps check the settings and fill in Config, each its part. The first error ends a Load: mistakes come first,
+// then what this release cannot do, so that an operator sees a mistake for what it is.
+var steps = []func(*settings, *Config) error{
+	checkValues,
+	checkNames,
+	setNode,
+	setAddresses,
+	setLimits,
+	setRaft,
+	setHTTP,
+	setProcess,
+	checkTLS,
+	checkEncrypt,
+	warnSettings,
+	checkDefinitions,
+	setRole,
+	refuseUnserved,
+}
+
+func setLimits(s *settings, c *Config) error {
+	c.Limits = LimitsConfig{
+		HTTPMaxConnsPerClient: s.integer("limits.http_max_conns_per_client"),
+		KVMaxValueSize:        s.integer("limits.kv_max_value_size"),
+		TxnMaxReqLen:          s.integer("limits.txn_max_req_len"),
+	}
+	c.DefaultQueryTime = s.duration("default_query_time")
+	c.MaxQueryTime = s.duration("max_query_time")
+	c.RPCHoldTimeout = s.duration("performance.rpc_hold_timeout")
+	c.LeaveDrainTime = s.duration("performance.leave_drain_time")
+	return checkFileLimit(c.Limits.HTTPMaxConnsPerClient)
+}
+
+func setRaft(s *settings, c *Config) error {
+	c.Raft = RaftConfig{
+		Multiplier:        s.integer("performance.raft_multiplier"),
+		SnapshotThreshold: uint64(orDefault(s, "raft_snapshot_threshold")),
+		SnapshotInterval:  s.duration("raft_snapshot_interval"),
+		TrailingLogs:      uint64(orDefault(s, "raft_trailing_logs")),
+		PreVoteDisabled:   s.boolean("raft_prevote_disabled"),
+	}
+	if c.Raft.SnapshotInterval == 0 {
+		c.Raft.SnapshotInterval, _ = time.ParseDuration(keyByPath["raft_snapshot_interval"].def.(string))
+	}
+	election, heartbeat, lease := raftTimeouts(s.dev)
+	m := time.Duration(c.Raft.Multiplier)
+	c.Raft.ElectionTimeout, c.Raft.HeartbeatTimeout, c.Raft.LeaderLeaseTimeout = election*m, heartbeat*m, lease*m
+	return nil
+}
+
+// raftTimeouts are the timeouts that raft_multiplier multiplies.
+func raftTimeouts(dev bool) (election, heartbeat, lease time.Duration) {
+	if dev {
+		return 52 * time.Millisecond, 35 * time.Millisecond, 20 * time.Millisecond
+	}
+	return time.Second, time.Second, 500 * time.Millisecond
+}
+
+// orDefault returns an integer for which zero means the default.
+func orDefault(s *settings, path string) int {
+	if n := s.integer(path); n != 0 {
+		return n
+	}
+	return keyByPath[path].def.(int)
+}
+
+func setHTTP(s *settings, c *Config) error {
+	c.HTTP = HTTPConfig{
+		BlockEndpoints:        s.list("http_config.block_endpoints"),
+		ResponseHeaders:       s.mapping("http_config.response_headers"),
+		MaxHeaderBytes:        s.integer("http_config.max_header_bytes"),
+		AllowUnprintablePaths: s.boolean("disable_http_unprintable_char_filter"),
+	}
+	for _, cidr := range s.list("http_config.allow_write_http_from") {
+		_, network, err := net.ParseCIDR(cidr)
+		if err != nil {
+			return err // checkValues has told of it already
+		}
+		c.HTTP.AllowWriteFrom = append(c.HTTP.AllowWriteFrom, network)
+	}
+	return nil
+}
+
+func setProcess(s *settings, c *Config) error {
+	level, err := logLevel(s.str("log_level"))
+	if err != nil {
+		return err
+	}
+	c.Log = LogConfig{
+		Level:          level,
+		JSON:           s.boolean("log_json"),
+		File:           s.str("log_file"),
+		RotateBytes:    s.integer("log_rotate_bytes"),
+		RotateDuration: s.duration("log_rotate_duration"),
+		RotateMaxFiles: s.integer("log_rotate_max_files"),
+		Syslog:         s.boolean("enable_syslog"),
+		SyslogFacility: strings.ToUpper(s.str("syslog_facility")),
+	}
+	c.LeaveOnTerminate = s.boolean("leave_on_terminate")
+	c.SkipLeaveOnInterrupt = s.boolean("skip_leave_on_interrupt")
+	c.EnableDebug = s.boolean("enable_debug")
+	c.PIDFile = s.str("pid_file")
+	return nil
+}

@@ -1,0 +1,286 @@
+package agentconfig
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// rule tells what happens to a key, or to every key of a block, that is set to something else than its default.
+// Of several rules that match a key, the one with the longest name counts.
+type rule struct {
+	key      string
+	why      string
+	harmless func(v any) bool // values that need no mention besides the default; may be nil
+}
+
+// Reasons that several keys share.
+const (
+	noJoin      = "joining is not served by this release: this server forms a cluster of its own"
+	noGossip    = "gossip is not served by this release: this server forms a cluster of its own"
+	noWAN       = "WAN federation is not served by this release"
+	noChecks    = "service and check definitions are not served by this release: nothing is registered"
+	noScripts   = "checks are not served by this release: no script will run"
+	noHTTPS     = "HTTPS is not served by this release: no listener is opened"
+	noDNS       = "DNS is not served"
+	noGRPC      = "gRPC is not served"
+	noMesh      = "the service mesh is not served"
+	noUI        = "the web UI is not served"
+	noAutopilot = "autopilot is not served by this release"
+	noCatalog   = "the catalog is not served by this release"
+)
+
+// notServed lists the keys that are accepted with one warning. A release that learns to serve a key deletes its
+// line. Part of it is outside of the product for good: DNS, gRPC, the mesh, the web UI.
+var notServed = []rule{
+	{key: "retry_join", why: noJoin},
+	{key: "retry_join_wan", why: noWAN},
+	{key: "retry_interval", why: noJoin},
+	{key: "retry_interval_wan", why: noWAN},
+	{key: "retry_max", why: noJoin},
+	{key: "retry_max_wan", why: noWAN},
+	{key: "rejoin_after_leave", why: noJoin},
+	{key: "server_rejoin_age_max", why: noJoin},
+	{key: "reconnect_timeout", why: noGossip},
+	{key: "reconnect_timeout_wan", why: noWAN},
+	{key: "gossip_lan", why: noGossip},
+	{key: "gossip_wan", why: noWAN},
+	{key: "disable_coordinates", why: "network coordinates are not served by this release"},
+	{key: "serf_lan", why: noGossip},
+	{key: "serf_wan", why: noWAN},
+	{key: "ports.serf_lan", why: noGossip},
+	{key: "ports.serf_wan", why: noWAN, harmless: notPositive},
+	{key: "protocol", why: noGossip},
+	{key: "primary_datacenter", why: noWAN},
+	{key: "advertise_addr_wan", why: noWAN},
+	{key: "advertise_addr_wan_ipv4", why: noWAN},
+	{key: "advertise_addr_wan_ipv6", why: noWAN},
+	{key: "translate_wan_addrs", why: noWAN},
+	{key: "advertise_addr_ipv4", why: noCatalog},
+	{key: "advertise_addr_ipv6", why: noCatalog},
+	{key: "tagged_addresses", why: noCatalog},
+	{key: "locality", why: "localities are not served"},
+	{key: "services", why: noChecks},
+	{key: "checks", why: noChecks},
+	{key: "check_update_interval", why: noChecks},
+	{key: "check_output_max_size", why: noChecks},
+	{key: "discard_check_output", why: noChecks},
+	{key: "enable_agent_tls_for_checks", why: noChecks},
+	{key: "enable_script_checks", why: noScripts},
+	{key: "enable_local_script_checks", why: noScripts},
+	{key: "session_ttl_min", why: "sessions are not served by this release"},
+	{key: "discovery_max_stale", why: noCatalog},
+	{key: "cache", why: "the agent cache is not served by this release"},
+	{key: "limits.rpc_rate", why: "requests to other servers are not served by this release", harmless: negative},
+	{key: "limits.rpc_max_burst", why: "requests to other servers are not served by this release"},
+	{key: "limits.rpc_client_timeout", why: "requests to other servers are not served by this release"},
+	{key: "autopilot", why: noAutopilot},
+	{key: "auto_reload_config", why: "reloading is not served by this release: restart the agent to apply a change"},
+	{key: "telemetry", why: "telemetry is not served by this release"},
+	{key: "ports.https", why: noHTTPS, harmless: notPositive},
+	{key: "addresses.https", why: noHTTPS},
+	{key: "acl.tokens.dns", why: noDNS},
+	{key: "ports.dns", why: noDNS, harmless: notPositive},
+	{key: "addresses.dns", why: noDNS},
+	{key: "dns_config", why: noDNS},
+	{key: "domain", why: noDNS, harmless: func(v any) bool { return v == "consul" }},
+	{key: "alt_domain", why: noDNS},
+	{key: "recursors", why: noDNS},
+	{key: "ports.grpc", why: noGRPC, harmless: notPositive},
+	{key: "ports.grpc_tls", why: noGRPC, harmless: notPositive},
+	{key: "addresses.grpc", why: noGRPC},
+	{key: "addresses.grpc_tls", why: noGRPC},
+	{key: "tls.grpc", why: noGRPC},
+	{key: "ui_config", why: noUI},
+	{key: "connect", why: noMesh},
+	{key: "connect.ca_config", why: noMesh, harmless: onlyClusterID},
+	{key: "xds", why: noMesh},
+	{key: "peering", why: "cluster peering is not served"},
+	{key: "config_entries", why: "configuration entries are not served"},
+	{key: "enable_central_service_config", why: noMesh},
+	{key: "default_intention_policy", why: noMesh},
+	{key: "primary_gateways", why: noMesh},
+	{key: "primary_gateways_interval", why: noMesh},
+	{key: "cloud", why: "HashiCorp's cloud platform is not served"},
+	{key: "experiments", why: "Consul's experiments are not served"},
+	{key: "watches", why: "watches are not served: no handler will run"},
+	{key: "disable_remote_exec", why: "remote execution (consul exec) is not served"},
+}
+
+// protected lists the keys that protect data, secrets or access and are not served yet. Load refuses to go on
+// when one of them is in use. A release that learns to serve a key deletes its line.
+var protected = []rule{
+	{key: "acl", why: "ACLs"},
+	{key: "encrypt", why: "gossip encryption"},
+	{key: "disable_keyring_file", why: "gossip encryption"},
+	{key: "tls.defaults", why: "TLS"},
+	{key: "tls.internal_rpc", why: "TLS"},
+	{key: "tls.https", why: "TLS"},
+	{key: "server_name", why: "TLS"},
+	{key: "serf_lan_allowed_cidrs", why: "limits on who may join"},
+	{key: "serf_wan_allowed_cidrs", why: "limits on who may join"},
+	{key: "limits.rpc_max_conns_per_client", why: "connection limits of the server port", harmless: notPositive},
+	{key: "limits.rpc_handshake_timeout", why: "time limits of handshakes", harmless: noTime},
+	{key: "limits.https_handshake_timeout", why: "time limits of handshakes", harmless: noTime},
+	{key: "limits.request_limits.mode", why: "request limits"},
+	{key: "connect.enable_mesh_gateway_wan_federation", why: "WAN federation through mesh gateways"},
+	{key: "auto_encrypt.tls", why: "automatic TLS"},
+	{key: "auto_encrypt.allow_tls", why: "automatic TLS"},
+	{key: "auto_config.enabled", why: "automatic configuration"},
+	{key: "auto_config.authorization.enabled", why: "automatic configuration"},
+	{key: "audit.enabled", why: "audit logs"},
+}
+
+// silent lists the keys that are accepted without a word, because whatever they say changes nothing here.
+var silent = []string{
+	// Always set by test harnesses, and without effect: the mesh and peering are not there either way.
+	"connect.enabled", "peering.enabled",
+	// Mean nothing without encrypt, auto_encrypt.tls, auto_config.enabled and a request limit mode, which are refused.
+	"encrypt_verify_incoming", "encrypt_verify_outgoing", "auto_encrypt", "auto_config",
+	"limits.request_limits.read_rate", "limits.request_limits.write_rate",
+	// Tuning of parts that are built in another way: there is no agent cache, xDS server or choice of log store.
+	"http_config.use_cache", "rpc.enable_streaming", "use_streaming_backend", "raft_logstore",
+	"performance.grpc_keepalive_interval", "performance.grpc_keepalive_timeout", "performance.enable_xds_load_balancing",
+	"ports.proxy_min_port", "ports.proxy_max_port", "ports.sidecar_min_port", "ports.sidecar_max_port",
+	"ports.expose_min_port", "ports.expose_max_port",
+	// This agent never calls home.
+	"disable_update_check", "disable_anonymous_signature",
+	"telemetry.retry_failed_connection", "telemetry.enable_host_metrics", "telemetry.disable_per_tenancy_usage_metrics",
+	// Read by the snapshot agent only.
+	"snapshot_agent",
+	// Overwritten by internal values in Consul too.
+	"version", "version_prerelease", "version_metadata", "revision", "build_date", "ae_interval",
+	"check_deregister_interval_min", "check_reap_interval", "sync_coordinate_interval_min", "sync_coordinate_rate_target",
+	"segment_limit", "segment_name_limit", "consul", "license_poll_base_time", "license_poll_max_time",
+	"license_update_base_time", "license_update_max_time",
+	// Only client agents use it, and a server refuses it.
+	"advertise_reconnect_timeout",
+	// Refused by name when not empty.
+	"segment", "segments",
+}
+
+// fate is what happens to a key that is set.
+type fate int
+
+const (
+	fateServed fate = iota
+	fateNotServed
+	fateProtected
+	fateSilent
+	fateEnterprise
+)
+
+// rules is every table in one; an entry is found by the name of its key.
+var rules = indexRules()
+
+type ruling struct {
+	fate fate
+	rule rule
+}
+
+func indexRules() map[string]ruling {
+	index := map[string]ruling{}
+	for _, r := range notServed {
+		index[r.key] = ruling{fateNotServed, r}
+	}
+	for _, r := range protected {
+		index[r.key] = ruling{fateProtected, r}
+	}
+	for _, k := range silent {
+		index[k] = ruling{fateSilent, rule{key: k}}
+	}
+	for _, e := range enterprise {
+		index[e.path] = ruling{fateEnterprise, rule{key: e.path}}
+	}
+	return index
+}
+
+// ruleFor returns the ruling with the longest name that is path or a block around it; none means served.
+func ruleFor(path string) ruling {
+	for p := path; p != ""; p = p[:max(strings.LastIndexByte(p, '.'), 0)] {
+		if r, ok := rules[p]; ok {
+			return r
+		}
+	}
+	return ruling{fate: fateServed}
+}
+
+// inUse groups the set keys that matter to a fate by the rule that decides.
+func (user values) inUse(want fate) map[string][]string {
+	groups := map[string][]string{}
+	for path, v := range user {
+		r := ruleFor(path)
+		if r.fate != want || isDefault(path, v) || r.rule.harmless != nil && r.rule.harmless(v) {
+			continue
+		}
+		groups[r.rule.key] = append(groups[r.rule.key], path)
+	}
+	return groups
+}
+
+// notServedWarnings returns one warning for each rule that keys in use fall under.
+func notServedWarnings(user values) []string {
+	groups := user.inUse(fateNotServed)
+	var warnings []string
+	for _, r := range notServed {
+		paths := groups[r.key]
+		if len(paths) == 0 {
+			continue
+		}
+		slices.Sort(paths)
+		noun := "field is"
+		if len(paths) > 1 {
+			noun = "fields are"
+		}
+		warnings = append(warnings, fmt.Sprintf("The '%s' %s accepted, but %s", strings.Join(paths, "', '"), noun, r.why))
+	}
+	return warnings
+}
+
+// refuseProtected fails when a protecting key is in use that this release does not serve. It names all of them,
+// old names too, and never a value.
+func refuseProtected(user values, origin map[string]string) error {
+	groups := user.inUse(fateProtected)
+	var lines []string
+	for _, r := range protected {
+		paths := groups[r.key]
+		slices.Sort(paths)
+		for _, path := range paths {
+			name := path
+			if old := origin[path]; old != "" {
+				name = fmt.Sprintf("%s (set by %s)", path, old)
+			}
+			lines = append(lines, fmt.Sprintf("\n\t* %s: %s", name, r.why))
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the agent refuses to start rather than run with less protection than asked; "+
+		"this release does not serve:%s\nremove these keys, or wait for a release that serves them", strings.Join(lines, ""))
+}
+
+// isDefault reports whether a value is what the key has without configuration.
+func isDefault(path string, v any) bool {
+	k := keyByPath[path]
+	if k == nil || k.def == nil {
+		return isZero(v)
+	}
+	if k.kind == kindDuration {
+		return sameDuration(v.(string), k.def.(string))
+	}
+	return v == k.def
+}
+
+func notPositive(v any) bool { n, ok := v.(int); return ok && n <= 0 }
+func negative(v any) bool    { n, ok := v.(float64); return ok && n < 0 }
+func noTime(v any) bool      { s, _ := v.(string); return sameDuration(s, "0s") }
+
+// onlyClusterID accepts the one setting that test harnesses write into connect.ca_config.
+func onlyClusterID(v any) bool {
+	if l, ok := v.([]map[string]any); ok && len(l) == 1 {
+		v = l[0]
+	}
+	m, ok := v.(map[string]any)
+	return ok && len(m) == 1 && spelling(m, "cluster_id") != ""
+}

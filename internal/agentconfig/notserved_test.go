@@ -1,0 +1,153 @@
+package agentconfig
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// servedKeys end up in Config, or are checked and then say nothing more.
+var servedKeys = strings.Fields(`node_name node_id node_meta disable_host_node_id datacenter data_dir server bootstrap
+	bootstrap_expect raft_protocol bind_addr client_addr advertise_addr addresses.http unix_sockets.user unix_sockets.group
+	unix_sockets.mode ports.http ports.server leave_on_terminate skip_leave_on_interrupt performance.raft_multiplier
+	performance.leave_drain_time performance.rpc_hold_timeout raft_snapshot_threshold raft_snapshot_interval
+	raft_trailing_logs raft_prevote_disabled limits.http_max_conns_per_client limits.kv_max_value_size
+	limits.txn_max_req_len default_query_time max_query_time http_config.block_endpoints
+	http_config.allow_write_http_from http_config.response_headers http_config.max_header_bytes
+	disable_http_unprintable_char_filter enable_debug log_level log_json log_file log_rotate_bytes log_rotate_duration
+	log_rotate_max_files enable_syslog syslog_facility pid_file`)
+
+// Every key has one fate: nothing may be parsed and then forgotten.
+func TestEveryKeyHasAFate(t *testing.T) {
+	translated := []string{"service", "check", "tls_prefer_server_cipher_suites", "acl_enforce_version_8", "non_voting_server"}
+	for _, a := range aliases {
+		translated = append(translated, a.old)
+		if keyByPath[a.new] == nil {
+			t.Errorf("%s becomes %s, which is no key", a.old, a.new)
+		}
+	}
+	var served []string
+	for _, k := range allKeys {
+		if !slices.Contains(translated, k.path) && ruleFor(k.path).fate == fateServed {
+			served = append(served, k.path)
+		}
+	}
+	slices.Sort(served)
+	want := slices.Sorted(slices.Values(servedKeys))
+	if !slices.Equal(served, want) {
+		t.Errorf("served keys\n%q, want\n%q", served, want)
+	}
+}
+
+func TestRulesNameKeys(t *testing.T) {
+	seen := map[string]bool{}
+	check := func(name string) {
+		if seen[name] {
+			t.Errorf("%s is in two tables", name)
+		}
+		seen[name] = true
+		if !slices.ContainsFunc(allKeys, func(k key) bool { return under(k.path, name) }) && !slices.Contains(openBlocks, name) {
+			t.Errorf("%s is no key", name)
+		}
+	}
+	for _, r := range slices.Concat(notServed, protected) {
+		check(r.key)
+		if r.why == "" {
+			t.Errorf("%s has no reason", r.key)
+		}
+	}
+	for _, name := range silent {
+		check(name)
+	}
+	for _, e := range enterprise {
+		check(e.path)
+	}
+}
+
+func TestNotServedWarnings(t *testing.T) {
+	own := "joining is not served by this release: this server forms a cluster of its own"
+	tests := []struct{ name, hcl, want string }{
+		{"retry_join", `retry_join = ["a"]`, "The 'retry_join' field is accepted, but " + own},
+		{"block names its keys", `autopilot { min_quorum = 3 cleanup_dead_servers = false }`,
+			"The 'autopilot.cleanup_dead_servers', 'autopilot.min_quorum' fields are accepted, but autopilot is not served by this release"},
+		{"open block", `connect { enabled = true ca_provider = "vault" }`, "The 'connect.ca_provider' field is accepted, but the service mesh is not served"},
+		{"port", `ports { dns = 8600 }`, "The 'ports.dns' field is accepted, but DNS is not served"},
+		{"service", `service { name = "web" port = 80 token = "s3cret" connect { native = true } }`,
+			"The 'services' field is accepted, but service and check definitions are not served by this release: nothing is registered"},
+		{"watch", `watches = [{ type = "key" key = "a" }]`, "The 'watches' field is accepted, but watches are not served: no handler will run"},
+		{"remote exec", `disable_remote_exec = false`, "The 'disable_remote_exec' field is accepted, but remote execution (consul exec) is not served"},
+		{"filter", `telemetry { prefix_filter = ["x"] }`, `Filter rule must begin with either '+' or '-': "x"|` +
+			"The 'telemetry.prefix_filter' field is accepted, but telemetry is not served by this release"},
+		{"script checks", `enable_script_checks = true`, "using enable-script-checks without ACLs and without allow_write_http_from is DANGEROUS, " +
+			"use enable-local-script-checks instead, see https://www.hashicorp.com/blog/protecting-consul-from-rce-risk-in-specific-configurations/|" +
+			"The 'enable_script_checks' field is accepted, but checks are not served by this release: no script will run"},
+		{"no client address", `client_addr = ""`, "client_addr is empty, client services (DNS, HTTP, HTTPS, GRPC) will not be listening for connections"},
+		{"defaults", `retry_interval = "30s" retry_max = 0 ports { serf_lan = 8301 https = -1 grpc = 0 dns = -1 } reconnect_timeout = "72h0m0s"
+			autopilot { max_trailing_logs = 250 } domain = "consul" gossip_lan {} limits { rpc_rate = -1 rpc_max_conns_per_client = 100 }
+			primary_datacenter = "DC1" telemetry { metrics_prefix = "consul" disable_hostname = false } session_ttl_min = "10000ms"`, ""},
+		{"unprotected", `acl { enabled = false default_policy = "allow" tokens {} } tls {} encrypt = "" disable_keyring_file = false
+			auto_encrypt { tls = false } limits { request_limits { mode = "disabled" read_rate = 5 } rpc_handshake_timeout = "0s" }`, ""},
+		{"silent", `version = "1" snapshot_agent { anything { goes = [1] } } performance { enable_xds_load_balancing = false }
+			raft_logstore { backend = "boltdb" wal { segment_size_mb = 1 } } disable_update_check = true consul { raft { x = 1 } }`, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, warnings, err := server(t, tt.hcl)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := strings.Join(slices.DeleteFunc(warnings, func(w string) bool {
+				return strings.HasPrefix(w, "BootstrapExpect") || strings.HasPrefix(w, "bootstrap")
+			}), "|")
+			if got != tt.want {
+				t.Errorf("warnings\n%s\nwant\n%s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestProtectedKeysAreRefused(t *testing.T) {
+	const secret = "c2VjcmV0c2VjcmV0c2VjcmV0" // also valid base64, as encrypt asks for
+	tests := []struct{ hcl, names string }{
+		{`acl { enabled = true }`, "acl.enabled: ACLs"},
+		{`acl { default_policy = "deny" }`, "acl.default_policy"},
+		{`acl { tokens { default = "` + secret + `" } }`, "acl.tokens.default"},
+		{`acl { tokens { agent_master = "` + secret + `" } }`, "acl.tokens.agent_recovery (set by acl.tokens.agent_master)"},
+		{`acl_datacenter = "dc1"`, "acl.enabled (set by acl_datacenter)"},
+		{`encrypt = "` + secret + `"`, "encrypt: gossip encryption"},
+		{`disable_keyring_file = true`, "disable_keyring_file"},
+		{`ca_file = "x"`, "tls.defaults.ca_file (set by ca_file)"},
+		{`verify_incoming_rpc = true`, "tls.internal_rpc.verify_incoming (set by verify_incoming_rpc)"},
+		{`tls { https { cert_file = "x" } }`, "tls.https.cert_file"},
+		{`tls { defaults { tls_min_version = "TLSv1_3" } }`, "tls.defaults.tls_min_version"},
+		{`server_name = "x"`, "server_name"},
+		{`serf_lan_allowed_cidrs = ["10.0.0.0/8"]`, "serf_lan_allowed_cidrs"},
+		{`limits { rpc_max_conns_per_client = 5 }`, "limits.rpc_max_conns_per_client"},
+		{`limits { request_limits { mode = "permissive" } }`, "limits.request_limits.mode"},
+		{`limits { rpc_handshake_timeout = "1s" }`, "limits.rpc_handshake_timeout"},
+		{`connect { enable_mesh_gateway_wan_federation = true }`, "connect.enable_mesh_gateway_wan_federation"},
+		{`auto_encrypt { allow_tls = true }`, "auto_encrypt.allow_tls"},
+		{`auto_config { authorization { enabled = true } }`, "auto_config.authorization.enabled"},
+		{`audit { enabled = true }`, "audit.enabled"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.names, func(t *testing.T) {
+			_, warnings, err := server(t, tt.hcl)
+			if err == nil {
+				t.Fatalf("%s is accepted", tt.hcl)
+			}
+			for _, part := range []string{"refuses to start rather than run with less protection than asked", "\n\t* " + tt.names, "remove these keys"} {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("error lacks %q: %v", part, err)
+				}
+			}
+			if strings.Contains(err.Error()+strings.Join(warnings, ""), secret) {
+				t.Error("the secret is told")
+			}
+		})
+	}
+	_, _, err := server(t, `encrypt = "`+secret+`" acl { enabled = true tokens { agent = "x" } }`)
+	if err == nil || strings.Count(err.Error(), "\n\t* ") != 3 {
+		t.Errorf("every key is named: %v", err)
+	}
+}

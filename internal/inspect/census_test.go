@@ -1,0 +1,126 @@
+package inspect
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/lictor-dr/lictor/internal/record"
+)
+
+const testdata = "../../testdata"
+
+// stateBin opens the state.bin of an archive.
+func stateBin(t testing.TB, path string) io.Reader {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(testdata, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gz, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for tr := tar.NewReader(gz); ; {
+		h, err := tr.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Name == "state.bin" {
+			return tr
+		}
+	}
+}
+
+func TestCountMatchesConsul(t *testing.T) {
+	for _, name := range []string{"empty", "kv", "full", "large-kv"} {
+		for suffix, opts := range map[string]Options{
+			".inspect.json":           {},
+			".inspect-kvdetails.json": {KVDetails: true, KVDepth: 2},
+		} {
+			t.Run(name+suffix, func(t *testing.T) {
+				b, err := os.ReadFile(filepath.Join(testdata, "consul-1.21.4", name+suffix))
+				if err != nil {
+					t.Fatal(err)
+				}
+				var want Census
+				if err := json.Unmarshal(b, &want); err != nil {
+					t.Fatal(err)
+				}
+				got, err := Count(stateBin(t, "consul-1.21.4/"+name+".snap"), opts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got.TotalSize != want.Meta.Size {
+					t.Errorf("sizes add up to %d, state.bin has %d bytes", got.TotalSize, want.Meta.Size)
+				}
+				got.Meta = want.Meta
+				if !reflect.DeepEqual(*got, want) {
+					t.Errorf("got %+v\nwant %+v", *got, want)
+				}
+			})
+		}
+	}
+}
+
+func TestCountKVDepthAndFilter(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		opts Options
+		want string // names, joined
+	}{
+		{"depth 0", Options{KVDetails: true, KVDepth: 0, KVFilter: "flags/"}, ""},
+		{"depth 1", Options{KVDetails: true, KVDepth: 1, KVFilter: "flags/"}, "flags"},
+		{"filter by part of a name", Options{KVDetails: true, KVDepth: 2, KVFilter: "config/pro"}, "config/prod"},
+		{"nothing matches", Options{KVDetails: true, KVDepth: 2, KVFilter: "nope"}, "none"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := Count(stateBin(t, "consul-1.21.4/kv.snap"), c.opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			names := "none"
+			for i, s := range got.StatsKV {
+				if names = s.Name; i > 0 {
+					t.Fatalf("more than one group: %v", got.StatsKV)
+				}
+			}
+			if names != c.want {
+				t.Errorf("groups %q, want %q", names, c.want)
+			}
+		})
+	}
+}
+
+func TestCountDamagedRecords(t *testing.T) {
+	for _, c := range []struct{ file, want string }{
+		{"state-empty", "EOF"},
+		{"state-truncated", "failed to decode msg type KVS, error unexpected EOF"},
+		{"state-no-header", "must begin with a map"},
+	} {
+		t.Run(c.file, func(t *testing.T) {
+			_, err := Count(stateBin(t, "damaged/"+c.file+".snap"), Options{})
+			if !errors.Is(err, record.ErrCorrupt) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want a corruption with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestCountNamesUnknownTypes(t *testing.T) {
+	got, err := Count(stateBin(t, "damaged/state-unknown-type.snap"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := got.Stats[len(got.Stats)-1]; last.Name != "Unknown(99)" || last.Count != 1 {
+		t.Errorf("got %+v, want one Unknown(99)", last)
+	}
+}

@@ -1,0 +1,50 @@
+package server
+
+import (
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// Config is what a server needs to know. All fields without a default must be set.
+type Config struct {
+	NodeID     string // UUID; the server's ID in Raft
+	NodeName   string
+	Datacenter string
+
+	// Dir is the directory for Raft's log and snapshots, or empty to keep them in memory.
+	Dir string
+	// Scratch is a directory for temporary files, in the same file system as Dir. Empty means the system's.
+	Scratch string
+	// Address is the host:port under which other servers know this one.
+	Address string
+
+	HeartbeatTimeout   time.Duration
+	ElectionTimeout    time.Duration
+	LeaderLeaseTimeout time.Duration
+	PreVoteDisabled    bool
+
+	SnapshotInterval  time.Duration // how often to look whether Raft's log should be compacted
+	SnapshotThreshold uint64        // entries since the last snapshot that make it so
+	TrailingLogs      uint64        // entries kept behind a snapshot
+
+	// HoldTimeout is how long a request waits for a leader.
+	HoldTimeout time.Duration
+
+	Logger hclog.Logger
+}
+
+// DefaultConfig returns the timings of a Consul server with raft_multiplier 1.
+func DefaultConfig() Config {
+	return Config{
+		Datacenter:         "dc1",
+		HeartbeatTimeout:   time.Second,
+		ElectionTimeout:    time.Second,
+		LeaderLeaseTimeout: 500 * time.Millisecond,
+		SnapshotInterval:   30 * time.Second,
+		SnapshotThreshold:  16384,
+		TrailingLogs:       10240,
+		HoldTimeout:        7 * time.Second,
+		Logger:             hclog.NewNullLogger(),
+	}
+}

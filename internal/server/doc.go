@@ -1,0 +1,23 @@
+// Package server is one server: a Raft node, the state it replicates, its snapshots and restores. It knows nothing of HTTP or of the
+// command line.
+//
+// Promises:
+//
+//   - A write is on disk before it is acknowledged. With a data directory the server survives being killed at any moment.
+//   - [Server.Save] reads the in-memory state after the leadership has been confirmed; it stops no writes and leaves Raft's own
+//     snapshots alone. Index and term in the archive are those of exactly what is in it.
+//   - [Server.Restore] spools the archive, walks all of it and builds the new state aside before Raft hears of it. An archive
+//     that it refuses leaves the server as it was; one that it takes replaces the whole state at once.
+//
+// # Crash safety of a restore
+//
+// The records go into a file in the scratch directory, which is swept at start. Raft then makes that file its newest snapshot
+// (rename, sync), and after that empties its log. A kill before the rename leaves the old state; after it, the new one. A kill
+// between the rename and the emptying leaves a log that ends below the newest snapshot, to which nothing could ever be appended
+// again: at start such a log is emptied, once the snapshot has been read and found good.
+//
+// # Goroutines
+//
+// Raft owns its own. One goroutine follows leadership, and does what a new leader has to do: confirm the state with a barrier,
+// write what must exist, and reap tombstones. Close waits for it.
+package server

@@ -1,0 +1,59 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/lictor-dr/lictor/internal/fsm"
+	"github.com/lictor-dr/lictor/internal/record"
+	"github.com/lictor-dr/lictor/internal/state"
+)
+
+// enqueueTimeout is how long a write waits to be taken in by Raft.
+const enqueueTimeout = 30 * time.Second
+
+// Leading tells whether this server leads and is ready to serve default reads and writes.
+func (s *Server) Leading() bool { return s.leading.Load() && s.raft.State() == raft.Leader }
+
+// WaitLeader returns nil once this server leads and is ready, and [ErrNoLeader] if that takes longer than a request waits.
+func (s *Server) WaitLeader(ctx context.Context) error { return s.hold(ctx, s.Leading) }
+
+// ConsistentRead returns nil once this server has made sure, with a quorum, that it leads.
+func (s *Server) ConsistentRead(ctx context.Context) error {
+	if err := s.WaitLeader(ctx); err != nil {
+		return err
+	}
+	if err := s.raft.VerifyLeader().Error(); err != nil {
+		return fmt.Errorf("confirm leadership: %w", err)
+	}
+	return nil
+}
+
+// ApplyKV applies an operation on the KV table through Raft and tells whether its condition held. It returns when the effect is
+// durable and visible. If ctx ends first, the operation may still be applied.
+func (s *Server) ApplyKV(ctx context.Context, op state.KVOp, e *record.KVEntry) (bool, error) {
+	result, err := s.apply(ctx, fsm.EncodeKV(op, e))
+	return result.OK, err
+}
+
+func (s *Server) apply(ctx context.Context, entry []byte) (fsm.Result, error) {
+	if err := s.WaitLeader(ctx); err != nil {
+		return fsm.Result{}, err
+	}
+	f := s.raft.Apply(entry, enqueueTimeout)
+	switch err := f.Error(); {
+	case errors.Is(err, raft.ErrNotLeader):
+		return fsm.Result{}, ErrNoLeader
+	case err != nil:
+		return fsm.Result{}, fmt.Errorf("raft apply failed: %w", err)
+	}
+	result := f.Response().(fsm.Result)
+	if result.Err != nil {
+		return result, fmt.Errorf("raft apply failed: %w", result.Err)
+	}
+	return result, nil
+}

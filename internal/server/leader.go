@@ -1,0 +1,177 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/lictor-dr/lictor/internal/fsm"
+	"github.com/lictor-dr/lictor/internal/record"
+	"github.com/lictor-dr/lictor/internal/state"
+)
+
+const (
+	barrierTimeout = 2 * time.Minute
+	tombstoneTTL   = 15 * time.Minute
+	tombstoneTick  = 30 * time.Second
+)
+
+// followLeadership serves as leader whenever Raft says so, until ctx ends.
+func (s *Server) followLeadership(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case leader := <-s.raft.LeaderCh():
+			if leader {
+				s.lead(ctx)
+			}
+		}
+	}
+}
+
+// lead is the leader's term of office.
+func (s *Server) lead(ctx context.Context) {
+	s.log.Info("cluster leadership acquired")
+	defer func() {
+		s.leading.Store(false)
+		s.log.Info("cluster leadership lost")
+	}()
+	if !s.takeOffice(ctx) {
+		return
+	}
+	tick := time.NewTicker(tombstoneTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case leader := <-s.raft.LeaderCh():
+			if !leader {
+				return
+			}
+		case <-s.renewed:
+			if !s.takeOffice(ctx) {
+				return
+			}
+		case now := <-tick.C:
+			s.reapTombstones(now)
+		}
+	}
+}
+
+// takeOffice does the start-up work of a leader, again and again until it succeeds; it tells whether this server still leads.
+func (s *Server) takeOffice(ctx context.Context) bool {
+	for {
+		err := s.startTerm()
+		if err == nil {
+			s.leading.Store(true)
+			return true
+		}
+		s.log.Error("leader start-up failed, trying again", "error", err)
+		select {
+		case <-ctx.Done():
+			return false
+		case leader := <-s.raft.LeaderCh():
+			if !leader {
+				return false
+			}
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// startTerm makes sure that the state is up to date, and that everything is there which a leader has to provide.
+func (s *Server) startTerm() error {
+	if err := s.raft.Barrier(barrierTimeout).Error(); err != nil {
+		return fmt.Errorf("barrier: %w", err)
+	}
+	if err := s.correctAddress(); err != nil {
+		return err
+	}
+	s.tombs.mark(time.Now(), s.Store())
+	if s.Store().Autopilot() != nil {
+		return nil
+	}
+	return s.applyInternal(fsm.EncodeAutopilot(&record.Autopilot{
+		CleanupDeadServers:      true,
+		LastContactThreshold:    200 * time.Millisecond,
+		MaxTrailingLogs:         250,
+		ServerStabilizationTime: 10 * time.Second,
+	}))
+}
+
+// correctAddress updates this server's address in Raft's configuration after it has been started under another one.
+func (s *Server) correctAddress() error {
+	servers, err := s.servers()
+	if err != nil {
+		return err
+	}
+	id, address := raft.ServerID(s.config.NodeID), raft.ServerAddress(s.config.Address)
+	for _, member := range servers {
+		if member.ID == id && member.Address != address {
+			s.log.Info("updating this server's address in the raft configuration", "old", member.Address, "new", address)
+			return s.raft.AddVoter(id, address, 0, barrierTimeout).Error()
+		}
+	}
+	return nil
+}
+
+// applyInternal applies an entry that is the leader's own.
+func (s *Server) applyInternal(entry []byte) error {
+	f := s.raft.Apply(entry, barrierTimeout)
+	if err := f.Error(); err != nil {
+		return fmt.Errorf("apply: %w", err)
+	}
+	return f.Response().(fsm.Result).Err
+}
+
+// reapTombstones removes tombstones that are older than their time. Ages are the leader's own measure: it marks the index that
+// it has seen at a time, and reaps what is not above a mark that has become old enough.
+func (s *Server) reapTombstones(now time.Time) {
+	store := s.Store()
+	s.tombs.mark(now, store)
+	index, ok := s.tombs.due(now)
+	if !ok || store.Tombstones() == 0 {
+		return
+	}
+	if err := s.applyInternal(fsm.EncodeTombstoneReap(index)); err != nil {
+		s.log.Warn("reaping tombstones failed", "error", err)
+	}
+}
+
+// A graveyard remembers how far the log was at what time.
+type graveyard struct {
+	mu    sync.Mutex
+	marks []mark
+}
+
+type mark struct {
+	at    time.Time
+	index uint64
+}
+
+// mark remembers that the log is now at the index of store.
+func (g *graveyard) mark(now time.Time, store *state.Store) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	index, _ := store.Applied()
+	if n := len(g.marks); n > 0 && g.marks[n-1].index == index || store.Tombstones() == 0 {
+		return
+	}
+	g.marks = append(g.marks, mark{now, index})
+}
+
+// due returns the highest index marked long enough ago, and forgets the marks up to it.
+func (g *graveyard) due(now time.Time) (index uint64, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for len(g.marks) > 0 && now.Sub(g.marks[0].at) >= tombstoneTTL {
+		index, ok = g.marks[0].index, true
+		g.marks = g.marks[1:]
+	}
+	return index, ok
+}

@@ -1,0 +1,168 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+
+	"github.com/lictor-dr/lictor/internal/fsm"
+	"github.com/lictor-dr/lictor/internal/snapstore"
+	"github.com/lictor-dr/lictor/internal/state"
+)
+
+// ErrNoLeader is returned when there is no leader, or it is not ready yet, and waiting was in vain.
+var ErrNoLeader = errors.New("No cluster leader")
+
+// A Server is one server.
+type Server struct {
+	config Config
+	log    hclog.Logger
+
+	fsm   *fsm.FSM
+	raft  *raft.Raft
+	disk  *disk
+	snaps *snapstore.Store
+
+	restoring sync.Mutex    // held by the one restore that may run
+	leading   atomic.Bool   // leader, and ready to serve
+	renewed   chan struct{} // asks the leader to do its start-up work again, after a restore
+	tombs     graveyard
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+// New starts a server. A server without state becomes a cluster of its own.
+func New(config Config) (*Server, error) {
+	s := &Server{
+		config:  config,
+		log:     config.Logger,
+		fsm:     fsm.New(),
+		renewed: make(chan struct{}, 1),
+	}
+	var err error
+	if s.disk, err = openDisk(config.Dir, config.Logger); err != nil {
+		return nil, err
+	}
+	s.snaps = snapstore.New(s.disk.snapshots)
+	if err := s.startRaft(); err != nil {
+		return nil, errors.Join(err, s.disk.close())
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.done.Add(1)
+	go func() {
+		defer s.done.Done()
+		s.followLeadership(ctx)
+	}()
+	return s, nil
+}
+
+func (s *Server) startRaft() error {
+	id, address := raft.ServerID(s.config.NodeID), raft.ServerAddress(s.config.Address)
+	_, transport := raft.NewInmemTransport(address) // a cluster of one talks to nobody
+	if err := s.bootstrap(id, transport); err != nil {
+		return err
+	}
+	r, err := raft.NewRaft(s.raftConfig(id), s.fsm, s.disk.logs, s.disk.stable, s.snaps, transport)
+	if err != nil {
+		return fmt.Errorf("start raft: %w", err)
+	}
+	s.raft = r
+	return s.checkMember(id)
+}
+
+func (s *Server) raftConfig(id raft.ServerID) *raft.Config {
+	c := raft.DefaultConfig()
+	c.LocalID = id
+	c.HeartbeatTimeout = s.config.HeartbeatTimeout
+	c.ElectionTimeout = s.config.ElectionTimeout
+	c.LeaderLeaseTimeout = s.config.LeaderLeaseTimeout
+	c.PreVoteDisabled = s.config.PreVoteDisabled
+	c.SnapshotInterval = s.config.SnapshotInterval
+	c.SnapshotThreshold = s.config.SnapshotThreshold
+	c.TrailingLogs = s.config.TrailingLogs
+	c.MaxAppendEntries = 256
+	c.BatchApplyCh = true // writers in flight share a sync
+	c.NoLegacyTelemetry = true
+	c.Logger = s.log.Named("raft")
+	return c
+}
+
+// bootstrap makes a server without state the only member of a new cluster.
+func (s *Server) bootstrap(id raft.ServerID, transport raft.Transport) error {
+	exists, err := raft.HasExistingState(s.disk.logs, s.disk.stable, s.snaps)
+	if err != nil {
+		return fmt.Errorf("look for existing state: %w", err)
+	}
+	if exists {
+		return nil
+	}
+	alone := raft.Configuration{Servers: []raft.Server{{Suffrage: raft.Voter, ID: id, Address: transport.LocalAddr()}}}
+	if err := raft.BootstrapCluster(s.raftConfig(id), s.disk.logs, s.disk.stable, s.snaps, transport, alone); err != nil {
+		return fmt.Errorf("bootstrap: %w", err)
+	}
+	return nil
+}
+
+// checkMember refuses to run under an ID that the cluster in the data directory does not know: it would never have a leader.
+func (s *Server) checkMember(id raft.ServerID) error {
+	servers, err := s.servers()
+	if err != nil {
+		return err
+	}
+	for _, member := range servers {
+		if member.ID == id {
+			return nil
+		}
+	}
+	err = fmt.Errorf("the state in the data directory belongs to a server with another node ID (%v), not to %s: "+
+		"start with that node_id, or restore a snapshot into a new data directory", servers, id)
+	return errors.Join(err, s.raft.Shutdown().Error())
+}
+
+func (s *Server) servers() ([]raft.Server, error) {
+	f := s.raft.GetConfiguration()
+	if err := f.Error(); err != nil {
+		return nil, fmt.Errorf("read raft configuration: %w", err)
+	}
+	return f.Configuration().Servers, nil
+}
+
+// Store is the state at this moment; a restore replaces it.
+func (s *Server) Store() *state.Store { return s.fsm.Store() }
+
+// Datacenter is the name of the server's datacenter.
+func (s *Server) Datacenter() string { return s.config.Datacenter }
+
+// Close stops the server. What has been acknowledged is on disk already.
+func (s *Server) Close() error {
+	s.stop()
+	err := s.raft.Shutdown().Error()
+	s.done.Wait()
+	return errors.Join(err, s.disk.close())
+}
+
+// hold calls try until it returns true, for as long as a request waits for a leader. It returns [ErrNoLeader] if that time runs out.
+func (s *Server) hold(ctx context.Context, try func() bool) error {
+	timeout := time.NewTimer(s.config.HoldTimeout)
+	defer timeout.Stop()
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for !try() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-timeout.C:
+			return ErrNoLeader
+		case <-poll.C:
+		}
+	}
+	return nil
+}
