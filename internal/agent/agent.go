@@ -1,0 +1,167 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/lictor-dr/lictor/internal/agentconfig"
+	"github.com/lictor-dr/lictor/internal/datadir"
+	"github.com/lictor-dr/lictor/internal/httpapi"
+	"github.com/lictor-dr/lictor/internal/server"
+	"github.com/lictor-dr/lictor/internal/version"
+)
+
+// drainTimeout is how long requests may go on when the agent stops; blocked queries end at once.
+const drainTimeout = 5 * time.Second
+
+// An Agent is one running agent.
+type Agent struct {
+	config *agentconfig.Config
+	log    hclog.Logger
+	dir    *datadir.Dir // nil without a data directory
+
+	server   *server.Server
+	handler  *httpapi.Handler
+	limiter  *httpapi.ConnLimiter
+	web      *http.Server
+	internal net.Listener // holds the server port
+	sockets  []string     // paths of unix sockets
+	serving  sync.WaitGroup
+	failed   chan error // of a listener that broke
+}
+
+// Open locks the data directory and settles the node ID. It prints nothing, and leaves nothing behind on an error.
+func Open(config *agentconfig.Config) (*Agent, error) {
+	a := &Agent{config: config, failed: make(chan error, 1)}
+	if config.DataDir != "" {
+		dir, err := datadir.Open(config.DataDir, version.Lictor)
+		if err != nil {
+			return nil, err
+		}
+		a.dir = dir
+	}
+	if err := config.SetupNodeID(); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+// Start starts the server and opens the listeners. After an error the agent is closed.
+func (a *Agent) Start(log hclog.Logger) error {
+	a.log = log
+	for _, step := range []func() error{a.holdServerPort, a.startServer, a.writePIDFile, a.listen} {
+		if err := step(); err != nil {
+			return errors.Join(err, a.Close())
+		}
+	}
+	log.Info("Consul agent running!")
+	return nil
+}
+
+// holdServerPort keeps the port that other servers will use. A cluster of one has nobody to talk to on it.
+func (a *Agent) holdServerPort() error {
+	address := netip.AddrPortFrom(a.config.BindAddr, uint16(a.config.ServerPort)).String()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("Failed to start Consul server: Failed to start RPC layer: %w", err)
+	}
+	a.internal = l
+	a.serving.Go(func() {
+		for {
+			c, err := l.Accept()
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			if err == nil {
+				c.Close()
+			}
+		}
+	})
+	return nil
+}
+
+func (a *Agent) startServer() error {
+	s, err := server.New(a.serverConfig())
+	if err != nil {
+		return fmt.Errorf("Failed to start Consul server: %w", err)
+	}
+	a.server = s
+	return nil
+}
+
+func (a *Agent) serverConfig() server.Config {
+	c := server.DefaultConfig()
+	c.NodeID, c.NodeName, c.Datacenter = a.config.NodeID, a.config.NodeName, a.config.Datacenter
+	c.Address = netip.AddrPortFrom(a.config.AdvertiseAddr, uint16(a.config.ServerPort)).String()
+	if a.dir != nil && !a.config.DevMode {
+		c.Dir, c.Scratch = a.dir.Path("raft"), a.dir.Scratch()
+	}
+	r := a.config.Raft
+	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout = r.HeartbeatTimeout, r.ElectionTimeout, r.LeaderLeaseTimeout
+	c.PreVoteDisabled = r.PreVoteDisabled
+	c.SnapshotThreshold, c.SnapshotInterval, c.TrailingLogs = r.SnapshotThreshold, r.SnapshotInterval, r.TrailingLogs
+	c.HoldTimeout = a.config.RPCHoldTimeout
+	c.Logger = a.log.Named("server")
+	return c
+}
+
+func (a *Agent) writePIDFile() error {
+	if a.config.PIDFile == "" {
+		return nil
+	}
+	err := os.WriteFile(a.config.PIDFile, []byte(strconv.Itoa(os.Getpid())), 0o644)
+	if err != nil {
+		return fmt.Errorf("Could not open pid file: %w", err)
+	}
+	return nil
+}
+
+// Failed delivers the error of a listener that broke while the agent was running.
+func (a *Agent) Failed() <-chan error { return a.failed }
+
+// Reload takes over what may change while the agent runs. The log level is the logger's and thus the caller's business.
+func (a *Agent) Reload(c *agentconfig.Config) error {
+	a.limiter.SetMax(c.Limits.HTTPMaxConnsPerClient)
+	return a.server.Reload(c.Raft.SnapshotThreshold, c.Raft.SnapshotInterval, c.Raft.TrailingLogs)
+}
+
+// Close stops what has been started. Requests under way have a few seconds to end.
+func (a *Agent) Close() error {
+	var errs []error
+	if a.web != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+		defer cancel()
+		if err := a.web.Shutdown(ctx); err != nil {
+			errs = append(errs, a.web.Close())
+		}
+	}
+	for _, path := range a.sockets {
+		if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+			errs = append(errs, err)
+		}
+	}
+	if a.server != nil {
+		errs = append(errs, a.server.Close())
+	}
+	if a.internal != nil {
+		errs = append(errs, a.internal.Close())
+	}
+	a.serving.Wait()
+	if a.config.PIDFile != "" && a.server != nil {
+		os.Remove(a.config.PIDFile)
+	}
+	if a.dir != nil {
+		errs = append(errs, a.dir.Close())
+	}
+	return errors.Join(errs...)
+}

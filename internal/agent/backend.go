@@ -1,0 +1,134 @@
+package agent
+
+import (
+	"context"
+	"io"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/lictor-dr/lictor/internal/httpapi"
+	"github.com/lictor-dr/lictor/internal/record"
+	"github.com/lictor-dr/lictor/internal/server"
+	"github.com/lictor-dr/lictor/internal/state"
+	"github.com/lictor-dr/lictor/internal/version"
+)
+
+// backend is the server as the HTTP API sees it.
+type backend struct{ *Agent }
+
+var _ httpapi.Backend = (*backend)(nil)
+
+func (b *backend) Datacenter() string         { return b.config.Datacenter }
+func (b *backend) Store() httpapi.Store       { return b.server.Store() }
+func (b *backend) LastContact() time.Duration { return 0 } // the only server is the leader, or there is none
+func (b *backend) KnownLeader() bool          { return b.server.LeaderAddr() != "" }
+func (b *backend) LeaderAddr() string         { return b.server.LeaderAddr() }
+
+func (b *backend) ReadBarrier(ctx context.Context, c httpapi.Consistency) error {
+	switch c {
+	case httpapi.Stale:
+		return nil
+	case httpapi.Consistent:
+		return b.server.ConsistentRead(ctx)
+	}
+	return b.server.WaitLeader(ctx)
+}
+
+func (b *backend) KVApply(ctx context.Context, verb string, e *record.KVEntry) (bool, error) {
+	return b.server.ApplyKV(ctx, state.KVOp(verb), e)
+}
+
+func (b *backend) Save(ctx context.Context, stale bool) (httpapi.Saved, error) {
+	saved, err := b.server.Save(ctx, stale)
+	if err != nil {
+		return nil, err
+	}
+	return saved, nil
+}
+
+func (b *backend) Restore(ctx context.Context, archive io.Reader, allow []record.Type) error {
+	return b.server.Restore(ctx, archive, allow)
+}
+
+func (b *backend) PeerAddrs() ([]string, error) {
+	members, err := b.server.Members()
+	if err != nil {
+		return nil, err
+	}
+	addrs := make([]string, 0, len(members))
+	for _, m := range members {
+		addrs = append(addrs, m.Address)
+	}
+	return addrs, nil
+}
+
+func (b *backend) RaftConfiguration() (httpapi.RaftConfiguration, error) {
+	members, err := b.server.Members()
+	if err != nil {
+		return httpapi.RaftConfiguration{}, err
+	}
+	var c httpapi.RaftConfiguration
+	for _, m := range members {
+		c.Servers = append(c.Servers, httpapi.RaftServer{
+			ID: m.ID, Node: b.nodeName(m), Address: m.Address, Leader: m.Leader, ProtocolVersion: "3", Voter: m.Voter, LastIndex: m.LastIndex,
+		})
+	}
+	return c, nil
+}
+
+// nodeName names a Raft server. Only this one's name is known.
+func (b *backend) nodeName(m server.Member) string {
+	if m.ID == b.config.NodeID {
+		return b.config.NodeName
+	}
+	return "(unknown)"
+}
+
+func (b *backend) Members() []httpapi.Member { return []httpapi.Member{b.member()} }
+
+func (b *backend) member() httpapi.Member {
+	tags := map[string]string{
+		"role": "consul", "dc": b.config.Datacenter, "id": b.config.NodeID, "port": strconv.Itoa(b.config.ServerPort),
+		"build": version.Full, "vsn": "2", "vsn_min": "2", "vsn_max": "3", "raft_vsn": "3", "acls": "0", "segment": "",
+	}
+	if b.config.Bootstrap || b.config.DevMode {
+		tags["bootstrap"] = "1"
+	}
+	return httpapi.Member{
+		Name: b.config.NodeName, Addr: b.config.AdvertiseAddr.String(), Port: uint16(b.config.ServerPort), Tags: tags, Status: 1,
+		ProtocolMin: 1, ProtocolMax: 5, ProtocolCur: 2, DelegateMin: 2, DelegateMax: 5, DelegateCur: 4,
+	}
+}
+
+func (b *backend) Self() httpapi.AgentSelf {
+	build := version.ReadBuild()
+	return httpapi.AgentSelf{
+		Config: httpapi.AgentConfig{
+			Datacenter: b.config.Datacenter, PrimaryDatacenter: b.config.Datacenter, NodeName: b.config.NodeName,
+			NodeID: b.config.NodeID, Revision: build.Revision, Server: true, Version: version.Full, BuildDate: build.Date,
+		},
+		DebugConfig: map[string]any{},
+		Member:      b.member(),
+		Stats:       b.stats(),
+		Meta:        b.config.NodeMeta,
+	}
+}
+
+// stats is what `info` prints.
+func (b *backend) stats() map[string]map[string]string {
+	return map[string]map[string]string{
+		"agent": {"check_monitors": "0", "check_ttls": "0", "checks": "0", "services": "0"},
+		"build": {"prerelease": version.Prerelease, "revision": version.ReadBuild().Revision, "version": version.Consul,
+			"version_metadata": version.Metadata},
+		"consul": {
+			"acl": "disabled", "bootstrap": strconv.FormatBool(b.config.Bootstrap), "known_datacenters": "1",
+			"leader": strconv.FormatBool(b.server.Leading()), "leader_addr": b.server.LeaderAddr(), "server": "true",
+		},
+		"raft": b.server.RaftStats(),
+		"runtime": {
+			"arch": runtime.GOARCH, "cpu_count": strconv.Itoa(runtime.NumCPU()), "goroutines": strconv.Itoa(runtime.NumGoroutine()),
+			"max_procs": strconv.Itoa(runtime.GOMAXPROCS(0)), "os": runtime.GOOS, "version": runtime.Version(),
+		},
+	}
+}

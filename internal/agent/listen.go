@@ -1,0 +1,133 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"net/netip"
+	"os"
+	"strings"
+
+	"github.com/lictor-dr/lictor/internal/agentconfig"
+	"github.com/lictor-dr/lictor/internal/httpapi"
+)
+
+// listen opens all HTTP listeners, and serves them once all are open.
+func (a *Agent) listen() error {
+	config, err := httpConfig(a.config)
+	if err != nil {
+		return err
+	}
+	a.handler = httpapi.New(config, &backend{a}, a.log.Named("http"))
+	a.limiter = httpapi.NewConnLimiter(a.config.Limits.HTTPMaxConnsPerClient)
+	a.web = a.handler.NewServer()
+	if a.config.EnableDebug {
+		a.web.Handler = withProfiling(a.handler)
+	}
+	var open []net.Listener
+	for _, l := range a.config.HTTPListeners {
+		opened, err := a.open(l)
+		if err != nil {
+			for _, l := range open {
+				l.Close()
+			}
+			return err
+		}
+		a.log.Info("Starting server", "address", l.Address, "network", l.Network, "protocol", "http")
+		open = append(open, a.limiter.Listener(opened, false))
+	}
+	for _, l := range open {
+		a.serve(l)
+	}
+	return nil
+}
+
+func (a *Agent) serve(l net.Listener) {
+	a.serving.Go(func() {
+		if err := a.web.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			select {
+			case a.failed <- fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err):
+			default:
+			}
+		}
+	})
+}
+
+func httpConfig(c *agentconfig.Config) (httpapi.Config, error) {
+	h := httpapi.Config{
+		KVMaxValueSize:   int64(c.Limits.KVMaxValueSize),
+		DefaultQueryTime: c.DefaultQueryTime,
+		MaxQueryTime:     c.MaxQueryTime,
+		ResponseHeaders:  c.HTTP.ResponseHeaders,
+		BlockEndpoints:   c.HTTP.BlockEndpoints,
+		AllowUnprintable: c.HTTP.AllowUnprintablePaths,
+		MaxHeaderBytes:   c.HTTP.MaxHeaderBytes,
+	}
+	for _, network := range c.HTTP.AllowWriteFrom {
+		prefix, err := netip.ParsePrefix(network.String())
+		if err != nil {
+			return h, fmt.Errorf("allow_write_http_from: %w", err)
+		}
+		h.AllowWriteFrom = append(h.AllowWriteFrom, prefix)
+	}
+	return h, nil
+}
+
+// open opens one listener. A socket file that a killed agent has left is replaced; another kind of file is not.
+func (a *Agent) open(l agentconfig.Listener) (net.Listener, error) {
+	if l.Network != "unix" {
+		return net.Listen(l.Network, l.Address)
+	}
+	if info, err := os.Lstat(l.Address); err == nil {
+		if info.Mode()&fs.ModeSocket == 0 {
+			return nil, fmt.Errorf("listen on unix socket %s: the file exists and is not a socket", l.Address)
+		}
+		if err := os.Remove(l.Address); err != nil {
+			return nil, err
+		}
+	}
+	opened, err := net.Listen(l.Network, l.Address)
+	if err != nil {
+		return nil, err
+	}
+	a.sockets = append(a.sockets, l.Address)
+	if err := own(l.Address, a.config.UnixSockets); err != nil {
+		return nil, errors.Join(err, opened.Close())
+	}
+	return opened, nil
+}
+
+// own gives a socket file the configured owner and permissions.
+func own(path string, c agentconfig.UnixSocketConfig) error {
+	if c.UID >= 0 || c.GID >= 0 {
+		if err := os.Chown(path, c.UID, c.GID); err != nil {
+			return fmt.Errorf("set owner of unix socket: %w", err)
+		}
+	}
+	if c.Mode != nil {
+		if err := os.Chmod(path, *c.Mode); err != nil {
+			return fmt.Errorf("set mode of unix socket: %w", err)
+		}
+	}
+	return nil
+}
+
+// withProfiling adds Go's profiling endpoints, which show the process's memory: enable_debug asks for them.
+func withProfiling(api http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/debug/pprof/") {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,230 @@
+package snapstore
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"hash/crc64"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+)
+
+func openDir(t *testing.T, path string) *Dir {
+	t.Helper()
+	d, err := OpenDir(path, hclog.NewNullLogger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func create(t *testing.T, s raft.SnapshotStore, index, term uint64) raft.SnapshotSink {
+	t.Helper()
+	_, transport := raft.NewInmemTransport("127.0.0.1:8300")
+	configuration := raft.Configuration{Servers: []raft.Server{{ID: "a", Address: "127.0.0.1:8300"}}}
+	k, err := s.Create(1, index, term, configuration, 1, transport)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func content(t *testing.T, s raft.SnapshotStore, id string) string {
+	t.Helper()
+	_, rc, err := s.Open(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rc.Close()
+	b, err := io.ReadAll(rc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func ids(t *testing.T, s raft.SnapshotStore) (all []string) {
+	t.Helper()
+	list, err := s.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range list {
+		all = append(all, strings.Join(strings.Split(m.ID, "-")[:2], "-"))
+	}
+	return all
+}
+
+func TestSnapshotsAreKeptNewestTwo(t *testing.T) {
+	d := openDir(t, filepath.Join(t.TempDir(), "snapshots"))
+	for _, c := range []struct{ index, term uint64 }{{10, 2}, {9, 3}, {30, 3}, {20, 3}} {
+		k := create(t, d, c.index, c.term)
+		if _, err := io.WriteString(k, "state"); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := strings.Join(ids(t, d), " "); got != "3-30 3-20" {
+		t.Errorf("kept %s, want 3-30 3-20", got)
+	}
+	left, err := os.ReadDir(d.path)
+	if err != nil || len(left) != 2 {
+		t.Errorf("%d directories left, %v", len(left), err)
+	}
+}
+
+func TestLayoutIsConsuls(t *testing.T) {
+	d := openDir(t, t.TempDir())
+	k := create(t, d, 148, 2)
+	if _, err := io.WriteString(k, "state"); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(d.path, k.ID(), "meta.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var meta struct {
+		Version     int
+		ID          string
+		Index, Term uint64
+		Peers, CRC  []byte
+		Size        int64
+	}
+	if err := json.Unmarshal(b, &meta); err != nil {
+		t.Fatal(err)
+	}
+	crc := binary.BigEndian.AppendUint64(nil, crc64.Checksum([]byte("state"), crc64.MakeTable(crc64.ECMA)))
+	if meta.Version != 1 || meta.ID != k.ID() || meta.Index != 148 || meta.Term != 2 || meta.Size != 5 || string(meta.CRC) != string(crc) ||
+		string(meta.Peers) != "\x91\xae127.0.0.1:8300" {
+		t.Errorf("meta.json is %s", b)
+	}
+	for _, name := range []string{"meta.json", "state.bin"} {
+		if info, err := os.Stat(filepath.Join(d.path, k.ID(), name)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v; want mode 0600", name, info.Mode(), err)
+		}
+	}
+}
+
+func TestCancelledAndUnfinishedSnapshotsAreGone(t *testing.T) {
+	path := t.TempDir()
+	d := openDir(t, path)
+	k := create(t, d, 10, 2)
+	if err := k.Cancel(); err != nil {
+		t.Fatal(err)
+	}
+	create(t, d, 11, 2) // never closed, as by a kill
+	if len(ids(t, d)) != 0 {
+		t.Errorf("listed: %v", ids(t, d))
+	}
+	d = openDir(t, path)
+	left, err := os.ReadDir(path)
+	if err != nil || len(left) != 0 {
+		t.Errorf("left after a restart: %v, %v", left, err)
+	}
+	_ = d
+}
+
+func TestDamagedSnapshotIsNotOpened(t *testing.T) {
+	for name, damage := range map[string]func(dir string) error{
+		"state changed":  func(dir string) error { return os.WriteFile(filepath.Join(dir, "state.bin"), []byte("stale"), 0o600) },
+		"state cut":      func(dir string) error { return os.Truncate(filepath.Join(dir, "state.bin"), 3) },
+		"state missing":  func(dir string) error { return os.Remove(filepath.Join(dir, "state.bin")) },
+		"metadata blank": func(dir string) error { return os.WriteFile(filepath.Join(dir, "meta.json"), nil, 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := openDir(t, t.TempDir())
+			k := create(t, d, 10, 2)
+			if _, err := io.WriteString(k, "state"); err != nil {
+				t.Fatal(err)
+			}
+			if err := k.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := damage(filepath.Join(d.path, k.ID())); err != nil {
+				t.Fatal(err)
+			}
+			if _, rc, err := d.Open(k.ID()); err == nil {
+				rc.Close()
+				t.Error("a damaged snapshot was opened")
+			}
+		})
+	}
+}
+
+func adopted(t *testing.T, dir, text string) *Adopted {
+	t.Helper()
+	f, err := os.CreateTemp(dir, "adopt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return &Adopted{Path: f.Name(), Size: int64(len(text)), CRC: crc64.Checksum([]byte(text), CRCTable), State: "built", Reader: f}
+}
+
+func TestAdoptedFileIsTakenOverWithItsState(t *testing.T) {
+	for name, inner := range map[string]func(dir string) raft.SnapshotStore{
+		"directory": func(dir string) raft.SnapshotStore { return openDir(t, filepath.Join(dir, "snapshots")) },
+		"memory":    func(string) raft.SnapshotStore { return raft.NewInmemSnapshotStore() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := New(inner(dir))
+			a := adopted(t, dir, "state of records")
+			k := create(t, s, 10, 2)
+			if n, err := io.Copy(k, a); err != nil || n != a.Size {
+				t.Fatalf("copied %d, %v", n, err)
+			}
+			if err := k.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Stat(a.Path); (name == "directory") != os.IsNotExist(err) {
+				t.Errorf("the file: %v", err)
+			}
+			for i, want := range []any{"built", nil} { // the state goes with the first reader only
+				meta, rc, err := s.Open(k.ID())
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, err := ReaderOf(rc)
+				if err != nil || r.State != want || r.Meta.Index != 10 || meta.Size != a.Size {
+					t.Errorf("reader %d: %+v, %v; want state %v", i, r, err, want)
+				}
+				rc.Close()
+			}
+			if got := content(t, s, k.ID()); got != "state of records" {
+				t.Errorf("content %q", got)
+			}
+		})
+	}
+}
+
+func TestStateOfACancelledSnapshotIsForgotten(t *testing.T) {
+	dir := t.TempDir()
+	s := New(openDir(t, filepath.Join(dir, "snapshots")))
+	k := create(t, s, 10, 2)
+	if _, err := io.Copy(k, adopted(t, dir, "x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Cancel(); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.states) != 0 {
+		t.Errorf("kept: %v", s.states)
+	}
+}
