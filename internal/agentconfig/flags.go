@@ -149,6 +149,20 @@ func argument(v flag.Value) string {
 		map[bool]string{true: "value"}[kv.kind == kindString || kv.kind == kindList]
 }
 
+// Describe returns the flags for a help text: those that this release honours, and those that it accepts or refuses without serving
+// what they ask for.
+func Describe() (served, rest *flag.FlagSet) {
+	served, rest = flag.NewFlagSet("", flag.ContinueOnError), flag.NewFlagSet("", flag.ContinueOnError)
+	(&Flags{lists: values{}, settings: values{}}).flagSet().VisitAll(func(fl *flag.Flag) {
+		into := served
+		if strings.Contains(fl.Usage, "(not served") {
+			into = rest
+		}
+		into.Var(fl.Value, fl.Name, fl.Usage)
+	})
+	return served, rest
+}
+
 func (f *Flags) flagSet() *flag.FlagSet {
 	fs := flag.NewFlagSet("agent", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/hashicorp/cli"
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/lictor-dr/lictor/internal/agent"
+	"github.com/lictor-dr/lictor/internal/agentconfig"
+	"github.com/lictor-dr/lictor/internal/logging"
+	"github.com/lictor-dr/lictor/internal/version"
+)
+
+// agentCommand runs a server until a signal stops it.
+type agentCommand struct{ *program }
+
+func newAgent(p *program) cli.Command { return &agentCommand{p} }
+
+func (c *agentCommand) Synopsis() string { return "Runs a Lictor server" }
+
+func (c *agentCommand) Help() string {
+	m := manual{
+		usage: "agent [options]",
+		about: `
+Runs a server that holds a Consul datacenter's state (keys, catalog, sessions,
+prepared queries, ACLs) behind Consul's HTTP API. With -dev everything is kept
+in memory; else -data-dir names the directory that survives restarts.
+
+The configuration is Consul's, flags and files. What this release does not
+serve is accepted with a warning, so that an existing file starts; what would
+protect and is not served yet (ACLs, TLS, gossip encryption) is refused.
+
+SIGHUP reloads the files: log level, connection limit and snapshot timing.`,
+		examples: `
+    $ {program} agent -dev
+    $ {program} agent -server -bootstrap-expect=1 -data-dir=/var/lib/lictor
+    $ {program} agent -config-dir=/etc/consul.d`,
+	}
+	status := exitStatusText([]exitStatus{
+		{0, "a graceful leave (leave_on_terminate, or skip_leave_on_interrupt = false)"},
+		{1, "stopped by a signal, as Consul's servers; or failed to start"},
+	})
+	served, rest := agentconfig.Describe()
+	return strings.Join([]string{
+		m.opening(c.name),
+		optionGroup{"Agent Options", served}.text(),
+		optionGroup{"Options of Features that This Release Does Not Serve", rest}.text(),
+		status,
+	}, "\n\n")
+}
+
+// Run runs the agent. Files that it makes are the owner's alone.
+func (c *agentCommand) Run(args []string) int {
+	syscall.Umask(0o077)
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	signal.Ignore(syscall.SIGPIPE)
+
+	flags, err := agentconfig.ParseFlags(args, c.err)
+	if errors.Is(err, flag.ErrHelp) {
+		c.say("%s", c.Help())
+		return 0
+	}
+	if err != nil {
+		return c.fail("==> %s", err)
+	}
+	config, warnings, err := agentconfig.Load(flags)
+	if err != nil {
+		return c.fail("==> %s", err)
+	}
+	a, err := agent.Open(config)
+	if err != nil {
+		return c.fail("==> %s", err)
+	}
+	log, closer, err := logging.New(config.Log, c.out)
+	if err != nil {
+		return c.fail("==> %s", errors.Join(err, a.Close()))
+	}
+	defer closer.Close()
+	fmt.Fprint(c.out, config.Banner(version.Full))
+	p := &process{agent: a, config: config, flags: flags, log: log.Named("agent"), root: log, signals: signals}
+	return p.run(warnings)
+}
+
+// process is an agent between its start and its end.
+type process struct {
+	agent   *agent.Agent
+	config  *agentconfig.Config
+	flags   *agentconfig.Flags
+	log     hclog.Logger
+	root    hclog.Logger
+	signals <-chan os.Signal
+}
+
+func (p *process) run(warnings []string) int {
+	for _, w := range warnings {
+		p.log.Warn(w)
+	}
+	code := 1
+	if err := p.agent.Start(p.log); err != nil {
+		p.log.Error("Error starting agent", "error", err)
+	} else {
+		code = p.wait()
+		p.log.Info("Requesting shutdown")
+		if err := p.agent.Close(); err != nil {
+			p.log.Error("shutdown failed", "error", err)
+			code = 1
+		}
+		p.log.Info("shutdown complete")
+		p.log.Info("Endpoints down")
+	}
+	p.log.Info("Exit code", "code", code)
+	return code
+}
+
+// wait returns the exit code once a signal, or a failure, ends the agent.
+func (p *process) wait() int {
+	for {
+		select {
+		case err := <-p.agent.Failed():
+			p.log.Error("listener failed", "error", err)
+			return 1
+		case s := <-p.signals:
+			p.log.Info("Caught", "signal", s)
+			if s != syscall.SIGHUP {
+				return p.stop(s)
+			}
+			p.reload()
+		}
+	}
+}
+
+// stop tells how the agent ends. A lone server that leaves stays in its own Raft configuration, so a leave is a stop with another
+// exit code.
+func (p *process) stop(s os.Signal) int {
+	leave := s == syscall.SIGTERM && p.config.LeaveOnTerminate || s == syscall.SIGINT && !p.config.SkipLeaveOnInterrupt
+	if !leave {
+		p.log.Info("Graceful shutdown disabled. Exiting")
+		return 1
+	}
+	p.log.Info("Gracefully shutting down agent...")
+	return 0
+}
+
+// reload reads the configuration again. If it is bad, the running one stays as it is.
+func (p *process) reload() {
+	config, warnings, err := agentconfig.Load(p.flags)
+	if err != nil {
+		p.log.Error("Reload config failed", "error", err)
+		return
+	}
+	for _, w := range warnings {
+		p.log.Warn(w)
+	}
+	level, err := logging.Level(config.Log.Level)
+	if err != nil {
+		p.log.Warn("Invalid log level in new configuration", "level", config.Log.Level)
+	} else {
+		p.root.SetLevel(level)
+	}
+	if err := p.agent.Reload(config); err != nil {
+		p.log.Error("Reload config failed", "error", err)
+	}
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/hashicorp/cli"
+
+	"github.com/lictor-dr/lictor/internal/demo"
+)
+
+// demoCommand shows a disaster and its recovery.
+type demoCommand struct {
+	*program
+	keep bool
+}
+
+func newDemo(p *program) cli.Command {
+	c := &demoCommand{program: p}
+	return &leaf{
+		program: p,
+		manual: manual{
+			synopsis: "Shows a state saved, proven, destroyed and brought back",
+			usage:    "demo [options]",
+			about: `
+Starts a server, fills it, saves a snapshot, proves it by rebuilding it in a
+second engine, kills the server and deletes its data, restores the snapshot
+into a fresh server and compares everything, in about ten seconds.
+
+It works in a new temporary directory, whose path it prints and in which it
+leaves the archive, and listens on loopback only.`,
+			examples: `
+    $ {program} demo
+    $ {program} demo -keep`,
+			status: []exitStatus{
+				{0, "everything came back"},
+				{1, "a record differs, or a step failed: a line on standard error says which"},
+			},
+		},
+		groups:  []optionGroup{options("Command Options", c.define)},
+		execute: c.run,
+	}
+}
+
+func (c *demoCommand) define(fs *flag.FlagSet) {
+	fs.BoolVar(&c.keep, "keep", false, "Leave the restored server running, and print how to reach and stop it.")
+}
+
+func (c *demoCommand) run(args []string) int {
+	if len(args) > 0 {
+		return c.fail("Too many arguments (expected 0, got %d)", len(args))
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		return c.fail("Error finding this program: %s", err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err = demo.Run(ctx, demo.Options{Out: c.out, Keep: c.keep, Program: executable, Name: c.name})
+	if errors.Is(err, context.Canceled) {
+		return c.fail("Demo interrupted: its servers are stopped")
+	}
+	if err != nil {
+		return c.fail("Error running demo: %s", err)
+	}
+	return 0
+}

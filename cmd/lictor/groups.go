@@ -1,0 +1,60 @@
+package main
+
+import "github.com/hashicorp/cli"
+
+func newKVGroup(p *program) cli.Command {
+	return &group{p, manual{
+		synopsis: "Interact with the key-value store",
+		usage:    "kv <subcommand> [options] [args]",
+		about: `
+Reads and writes the key-value store of a datacenter through its HTTP API.`,
+		examples: `
+Write a key, read it back, and list what is under a prefix:
+
+    $ {program} kv put redis/config/connections 5
+    $ {program} kv get redis/config/connections
+    $ {program} kv get -recurse redis/
+
+Move a part of the store to another datacenter:
+
+    $ {program} kv export redis/ > redis.json
+    $ {program} kv import -http-addr=other:8500 @redis.json`,
+	}}
+}
+
+func newOperatorGroup(p *program) cli.Command {
+	return &group{p, manual{
+		synopsis: "Provides cluster-level tools for operators",
+		usage:    "operator <subcommand> [options] [args]",
+		about: `
+Tools for the operator of a cluster. With ACLs enabled they need a token that
+grants operator:read.`,
+		examples: `
+    $ {program} operator raft list-peers`,
+	}}
+}
+
+func newOperatorRaftGroup(p *program) cli.Command {
+	return &group{p, manual{
+		synopsis: "Provides tools for the Raft subsystem",
+		usage:    "operator raft <subcommand> [options]",
+		about: `
+Tools for Raft, the consensus protocol by which the servers of a datacenter
+replicate its state.`,
+		examples: `
+    $ {program} operator raft list-peers`,
+	}}
+}
+
+func newSnapshotGroup(p *program) cli.Command {
+	return &group{p, manual{
+		synopsis: "Saves, restores and inspects snapshots of server state",
+		usage:    "snapshot <subcommand> [options] [args]",
+		about: `
+Works on snapshots. A snapshot is one file that holds the state of a
+datacenter at one moment, for disaster recovery. It contains every secret of
+that state: keep it as safe as the servers themselves.`,
+		examples: `
+    $ {program} snapshot inspect backup.snap`,
+	}}
+}

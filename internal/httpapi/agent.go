@@ -1,0 +1,71 @@
+package httpapi
+
+import (
+	"net/http"
+
+	bexpr "github.com/hashicorp/go-bexpr"
+
+	"github.com/lictor-dr/lictor/internal/version"
+)
+
+func (h *Handler) agentRoutes() []route {
+	get := func(path string, serve endpoint) route {
+		return route{path: path, local: true, methods: []method{{http.MethodGet, serve}}}
+	}
+	return []route{
+		get("/v1/agent/self", h.agentSelf),
+		get("/v1/agent/members", h.agentMembers),
+		get("/v1/agent/version", h.agentVersion),
+	}
+}
+
+func (h *Handler) agentSelf(w http.ResponseWriter, r *request) error {
+	self := h.backend.Self()
+	self.DebugConfig = notNilMap(self.DebugConfig)
+	self.Stats = notNilMap(self.Stats)
+	self.Meta = notNilMap(self.Meta)
+	return writeJSON(w, r, self)
+}
+
+// notNilMap returns an empty map for a nil one, so that JSON shows {} and not null.
+func notNilMap[V any](m map[string]V) map[string]V {
+	if m == nil {
+		return map[string]V{}
+	}
+	return m
+}
+
+func (h *Handler) agentMembers(w http.ResponseWriter, r *request) error {
+	if r.has("wan") {
+		return badRequest("Invalid query parameter: \"wan\" - this server is in no WAN pool: federation of datacenters is not served")
+	}
+	if segment := r.query.Get("segment"); segment != "" && segment != "_all" {
+		return badRequest("Invalid query parameter: \"segment\" - Network segments are a Consul Enterprise feature")
+	}
+	members, err := filtered(r, h.backend.Members())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, r, members)
+}
+
+// filtered returns those of items that the parameter filter selects, all without one.
+func filtered[T any](r *request, items []T) ([]T, error) {
+	items = notNil(items)
+	filter, err := bexpr.CreateFilter(r.query.Get("filter"), nil, items)
+	if err != nil {
+		return nil, err
+	}
+	selected, err := filter.Execute(items)
+	if err != nil {
+		return nil, err
+	}
+	return selected.([]T), nil
+}
+
+func (h *Handler) agentVersion(w http.ResponseWriter, r *request) error {
+	build := version.ReadBuild()
+	return writeJSON(w, r, struct{ SHA, BuildDate, HumanVersion, FIPS string }{
+		SHA: build.Revision, BuildDate: build.Date, HumanVersion: version.Full,
+	})
+}

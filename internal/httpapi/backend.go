@@ -1,0 +1,137 @@
+package httpapi
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/lictor-dr/lictor/internal/record"
+	"github.com/lictor-dr/lictor/internal/state"
+)
+
+// A Consistency says how sure a read must be that it sees the newest state.
+type Consistency int
+
+// The modes of consistency.
+const (
+	Default    Consistency = iota // the leader answers, trusting its lease
+	Stale                         // any server answers, also without a leader
+	Consistent                    // the leader answers once a quorum has confirmed it
+)
+
+// A Backend is the server that the API belongs to. All methods are safe for concurrent use. The text of an error is what the
+// client reads; an error that has a method HTTPStatus() int chooses the status, any other is answered with 500.
+type Backend interface {
+	// Datacenter is the name of the server's datacenter.
+	Datacenter() string
+	// Store is the replicated state at this moment. A restore replaces it as a whole: the old one's Abandoned channel closes.
+	Store() Store
+	// ReadBarrier returns nil once this server may answer a read of that consistency, waiting for a leader up to the RPC hold
+	// time.
+	ReadBarrier(ctx context.Context, c Consistency) error
+	// LastContact is how long ago this server heard from the leader: 0 on the leader.
+	LastContact() time.Duration
+	// KnownLeader tells whether this server knows of a leader.
+	KnownLeader() bool
+	// KVApply performs verb (set, cas, lock, unlock, delete, delete-cas, delete-tree) through Raft, and tells whether its
+	// condition held. For cas and delete-cas e.ModifyIndex is the index to match. The backend keeps e.
+	KVApply(ctx context.Context, verb string, e *record.KVEntry) (bool, error)
+	// Save takes a snapshot; stale lets this server answer without being leader. Its bytes are ready when it returns.
+	Save(ctx context.Context, stale bool) (Saved, error)
+	// Restore replaces the replicated state by that of the archive. Records of the types in allow, which would otherwise be
+	// refused, are let through.
+	Restore(ctx context.Context, archive io.Reader, allow []record.Type) error
+	// LeaderAddr is the IP:port of the leader's server address, empty without one.
+	LeaderAddr() string
+	// PeerAddrs are the server addresses of all Raft servers.
+	PeerAddrs() ([]string, error)
+	// RaftConfiguration is who takes part in Raft.
+	RaftConfiguration() (RaftConfiguration, error)
+	// Self describes this server.
+	Self() AgentSelf
+	// Members are the members of the datacenter's gossip pool.
+	Members() []Member
+}
+
+// A Store is read by queries. Methods register in w what would change their result; w may be nil. What they return is never changed.
+type Store interface {
+	// KVGet returns the entry under key and its index, or nil and the index of the whole table.
+	KVGet(w *state.Watch, key string) (index uint64, e *record.KVEntry)
+	// KVList returns the entries whose key begins with prefix, sorted by key.
+	KVList(w *state.Watch, prefix string) (index uint64, es []*record.KVEntry)
+	// KVKeys returns the keys that begin with prefix, sorted, cut behind the first separator that follows prefix unless it is
+	// empty, and without duplicates.
+	KVKeys(w *state.Watch, prefix, separator string) (index uint64, keys []string)
+	// Abandoned is closed once a restore has replaced the store.
+	Abandoned() <-chan struct{}
+}
+
+// A Saved is a snapshot whose archive is ready to be sent. Close removes it.
+type Saved interface {
+	Index() uint64 // of the last log entry that it covers
+	Len() int64    // of the archive, in bytes
+	io.WriterTo
+	Close() error
+}
+
+// RaftConfiguration is the answer of /v1/operator/raft/configuration.
+type RaftConfiguration struct {
+	Servers []RaftServer
+	Index   uint64
+}
+
+// RaftServer is one server that takes part in Raft.
+type RaftServer struct {
+	ID              string
+	Node            string
+	Address         string // IP:port
+	Leader          bool
+	ProtocolVersion string // of Raft
+	Voter           bool
+	LastIndex       uint64
+}
+
+// AgentSelf is the answer of /v1/agent/self.
+type AgentSelf struct {
+	Config      AgentConfig
+	DebugConfig map[string]any
+	Coord       *Coordinate
+	Member      Member
+	Stats       map[string]map[string]string // by section: what `info` prints
+	Meta        map[string]string            // the node's
+}
+
+// AgentConfig is the part of the configuration that every client may rely on.
+type AgentConfig struct {
+	Datacenter        string
+	PrimaryDatacenter string
+	NodeName          string
+	NodeID            string
+	Revision          string
+	Server            bool
+	Version           string
+	BuildDate         string // RFC 3339
+}
+
+// Coordinate is a network coordinate of the node. Distances are in seconds.
+type Coordinate struct {
+	Vec        []float64
+	Error      float64
+	Adjustment float64
+	Height     float64
+}
+
+// Member is a member of a gossip pool.
+type Member struct {
+	Name        string
+	Addr        string // IP
+	Port        uint16 // of gossip
+	Tags        map[string]string
+	Status      int // 0 none, 1 alive, 2 leaving, 3 left, 4 failed
+	ProtocolMin uint8
+	ProtocolMax uint8
+	ProtocolCur uint8
+	DelegateMin uint8
+	DelegateMax uint8
+	DelegateCur uint8
+}

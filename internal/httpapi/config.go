@@ -1,0 +1,48 @@
+package httpapi
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is what the operator may decide about the API. The zero value is usable: a number that is 0 stands for its default.
+type Config struct {
+	// KVMaxValueSize is the largest value of a key, in bytes. Default 524288.
+	KVMaxValueSize int64
+	// DefaultQueryTime is how long a blocking query waits that names no time. Default 5 minutes.
+	DefaultQueryTime time.Duration
+	// MaxQueryTime is the longest that a blocking query may ask for. Up to a sixteenth is added at random, so that queries which
+	// began together do not end together. Default 10 minutes.
+	MaxQueryTime time.Duration
+	// ResponseHeaders go on every answer.
+	ResponseHeaders map[string]string
+	// BlockEndpoints are prefixes of paths that are answered with 403. They match letter by letter: /v1/a blocks /v1/agent/self.
+	BlockEndpoints []string
+	// AllowWriteFrom are the networks whose clients may use methods other than GET and OPTIONS. Empty: all. Clients of a Unix
+	// socket have no network, and thus may not write once any is named.
+	AllowWriteFrom []netip.Prefix
+	// AllowUnprintable lets unprintable characters into paths, and thus into keys.
+	AllowUnprintable bool
+	// MaxHeaderBytes is the largest size of a request's headers, its first line included. Default 1 MiB.
+	MaxHeaderBytes int
+}
+
+const (
+	defaultKVMaxValueSize = 512 << 10
+	defaultQueryTime      = 5 * time.Minute
+	defaultMaxQueryTime   = 10 * time.Minute
+)
+
+// withDefaults returns c with each default in its place.
+func (c Config) withDefaults() Config {
+	if c.KVMaxValueSize <= 0 {
+		c.KVMaxValueSize = defaultKVMaxValueSize
+	}
+	if c.DefaultQueryTime <= 0 {
+		c.DefaultQueryTime = defaultQueryTime
+	}
+	if c.MaxQueryTime <= 0 {
+		c.MaxQueryTime = defaultMaxQueryTime
+	}
+	return c
+}

@@ -1,0 +1,20 @@
+// Package httpapi is the HTTP API of a Lictor server: Consul's API, as far as this release serves it, such that Consul's own Go
+// client and the scripts of its users work unchanged.
+//
+// A [Handler] serves requests from a [Backend], the server behind it. The package knows how a request is read and how an answer
+// looks, and nothing of Raft or of files. [Handler.NewServer] and [ConnLimiter] bring it to the network.
+//
+// Promises:
+//
+//   - Every read of replicated state says how fresh it is (index, last contact, known leader), also where nothing was found.
+//   - A blocked query ends when what it reads changes, when its time is up, when the state is replaced by a restore, when its
+//     client has gone, or when the server stops.
+//   - No value above the limit is taken in, whichever way its length is announced.
+//   - An archive that cannot be sent to its end breaks the connection, so that no client takes it for whole.
+//   - Tokens never reach the log.
+//
+// Refused: namespaces and partitions, methods outside a path's list, other datacenters, paths on the block list, and writes from
+// networks that may not write. Access control lists are not served: a token is accepted and has no effect.
+//
+// A family of endpoints is a file with a table of [route] values: kv.go, snapshot.go, status.go, agent.go, operator.go, catalog.go.
+package httpapi

@@ -1,0 +1,200 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/lictor-dr/lictor/internal/record"
+	"github.com/lictor-dr/lictor/internal/state"
+)
+
+// fakeBackend is a server without Raft: writes go straight into its store. Fields are set before use.
+type fakeBackend struct {
+	mu       sync.Mutex // guards what follows
+	store    *state.Store
+	index    uint64 // of the last write
+	verbs    []string
+	barriers []Consistency
+	saves    []bool // stale or not
+	restored []byte
+	allowed  []record.Type
+
+	contact   time.Duration
+	leaderOut bool
+	err       error // of whatever may fail
+	archive   []byte
+	sendErr   error // of sending the archive, half-way
+	closed    int
+	members   []Member
+	peers     []string
+	fetched   chan struct{} // gets a value for each read of a key
+	indexes   []uint64      // pretended by reads of a key, one after the other
+}
+
+func newFake() *fakeBackend {
+	return &fakeBackend{store: state.New(), index: 10, archive: []byte("an archive"), fetched: make(chan struct{}, 1000)}
+}
+
+func (f *fakeBackend) Datacenter() string { return "dc1" }
+
+func (f *fakeBackend) Store() Store {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return &watchedStore{f.store, f}
+}
+
+func (f *fakeBackend) ReadBarrier(_ context.Context, c Consistency) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.barriers = append(f.barriers, c)
+	if c == Stale {
+		return nil
+	}
+	return f.err
+}
+
+func (f *fakeBackend) LastContact() time.Duration { return f.contact }
+func (f *fakeBackend) KnownLeader() bool          { return !f.leaderOut }
+
+func (f *fakeBackend) KVApply(ctx context.Context, verb string, e *record.KVEntry) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.verbs = append(f.verbs, verb)
+	if err := errors.Join(f.err, ctx.Err()); err != nil {
+		return false, err
+	}
+	f.index++
+	return f.store.ApplyKV(f.index, 1, state.KVOp(verb), e)
+}
+
+func (f *fakeBackend) Save(_ context.Context, stale bool) (Saved, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.saves = append(f.saves, stale)
+	return &fakeSaved{f}, f.err
+}
+
+func (f *fakeBackend) Restore(_ context.Context, archive io.Reader, allow []record.Type) error {
+	body, err := io.ReadAll(archive)
+	if err := errors.Join(f.err, err); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.restored, f.allowed = body, allow
+	old := f.store
+	f.store = state.New()
+	old.Abandon()
+	return nil
+}
+
+func (f *fakeBackend) LeaderAddr() string {
+	if f.leaderOut {
+		return ""
+	}
+	return "127.0.0.1:8300"
+}
+
+func (f *fakeBackend) PeerAddrs() ([]string, error) { return f.peers, f.err }
+
+func (f *fakeBackend) RaftConfiguration() (RaftConfiguration, error) {
+	return RaftConfiguration{Servers: []RaftServer{{
+		ID: "aaaa", Node: "n1", Address: "127.0.0.1:8300", Leader: true, ProtocolVersion: "3", Voter: true, LastIndex: 233,
+	}}}, nil
+}
+
+func (f *fakeBackend) Self() AgentSelf {
+	return AgentSelf{Config: AgentConfig{Datacenter: "dc1", NodeName: "n1", Server: true}, Member: f.Members()[0],
+		Stats: map[string]map[string]string{"raft": {"state": "Leader"}}}
+}
+
+func (f *fakeBackend) Members() []Member {
+	if f.members != nil {
+		return f.members
+	}
+	return []Member{
+		{Name: "n1", Addr: "127.0.0.1", Port: 8301, Tags: map[string]string{"dc": "dc1", "role": "consul"}, Status: 1},
+		{Name: "n2", Addr: "127.0.0.1", Port: 8401, Tags: map[string]string{"dc": "dc1", "role": "node"}, Status: 4},
+	}
+}
+
+// watchedStore tells of each read, and may pretend to other indexes.
+type watchedStore struct {
+	*state.Store
+	f *fakeBackend
+}
+
+func (s *watchedStore) KVGet(w *state.Watch, key string) (uint64, *record.KVEntry) {
+	index, e := s.Store.KVGet(w, key)
+	s.f.mu.Lock()
+	if len(s.f.indexes) > 0 {
+		index, s.f.indexes = s.f.indexes[0], s.f.indexes[1:]
+	}
+	s.f.mu.Unlock()
+	s.f.fetched <- struct{}{}
+	return index, e
+}
+
+type fakeSaved struct{ f *fakeBackend }
+
+func (s *fakeSaved) Index() uint64 { return 233 }
+func (s *fakeSaved) Len() int64    { return int64(len(s.f.archive)) }
+func (s *fakeSaved) Close() error  { s.f.closed++; return nil }
+func (s *fakeSaved) WriteTo(w io.Writer) (int64, error) {
+	b := s.f.archive
+	if s.f.sendErr != nil {
+		b = b[:len(b)/2]
+	}
+	n, err := w.Write(b)
+	if s.f.sendErr == io.EOF { // short, without a word
+		return int64(n), err
+	}
+	return int64(n), errors.Join(err, s.f.sendErr)
+}
+
+// statusErr is an error that chooses its status.
+type statusErr int
+
+func (e statusErr) Error() string   { return "chosen by the backend" }
+func (e statusErr) HTTPStatus() int { return int(e) }
+
+// put writes pairs given as key=value.
+func (f *fakeBackend) put(t testing.TB, pairs ...string) {
+	t.Helper()
+	for _, pair := range pairs {
+		key, value, _ := strings.Cut(pair, "=")
+		if _, err := f.KVApply(t.Context(), "set", &record.KVEntry{Key: key, Value: []byte(value)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func newHandler(f *fakeBackend, cfg Config) *Handler { return New(cfg, f, hclog.NewNullLogger()) }
+
+// ask sends a request to h, whose answer is there when it returns. Headers are given as "Name: value".
+func ask(h http.Handler, method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(method, target, strings.NewReader(body))
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		req.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, req)
+	return w
+}
+
+// logger returns a logger that writes all it is told to the buffer.
+func logger() (hclog.Logger, *bytes.Buffer) {
+	var out bytes.Buffer
+	return hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: &out, Mutex: new(sync.Mutex)}), &out
+}

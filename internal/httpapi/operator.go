@@ -1,0 +1,23 @@
+package httpapi
+
+import "net/http"
+
+func (h *Handler) operatorRoutes() []route {
+	return []route{{path: "/v1/operator/raft/configuration", methods: []method{{http.MethodGet, h.raftConfiguration}}}}
+}
+
+func (h *Handler) raftConfiguration(w http.ResponseWriter, r *request) error {
+	f, err := parseFreshness(r)
+	if err != nil {
+		return err
+	}
+	if err := h.barrier(r.Context(), f); err != nil {
+		return err
+	}
+	configuration, err := h.backend.RaftConfiguration()
+	if err != nil {
+		return err
+	}
+	configuration.Servers = notNil(configuration.Servers)
+	return writeJSON(w, r, configuration)
+}
