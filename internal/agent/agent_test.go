@@ -1,0 +1,308 @@
+package agent
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/lictor-dr/lictor/internal/agentconfig"
+	"github.com/lictor-dr/lictor/internal/digest"
+	"github.com/lictor-dr/lictor/internal/drill"
+	"github.com/lictor-dr/lictor/internal/record"
+)
+
+const testdata = "../../testdata/consul-1.21.4"
+
+// freePort returns a port on which nobody listens at the moment.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func load(t *testing.T, args ...string) *agentconfig.Config {
+	t.Helper()
+	args = append([]string{"-bind=127.0.0.1", "-node=test", "-hcl=performance { raft_multiplier = 1 }", fmt.Sprint("-http-port=", freePort(t)), fmt.Sprint("-server-port=", freePort(t))}, args...)
+	flags, err := agentconfig.ParseFlags(args, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, _, err := agentconfig.Load(flags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+func start(t *testing.T, config *agentconfig.Config) *Agent {
+	t.Helper()
+	a, err := Open(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Start(hclog.NewNullLogger()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	do(t, a, "GET", "/v1/kv/x?consistent", nil) // waits for the election
+	return a
+}
+
+// do sends a request and returns status, headers and body.
+func do(t *testing.T, a *Agent, method, path string, body io.Reader) (int, http.Header, []byte) {
+	t.Helper()
+	req, err := http.NewRequest(method, "http://"+a.config.HTTPListeners[0].Address+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, resp.Header, b
+}
+
+func restore(t *testing.T, a *Agent, snap []byte) {
+	t.Helper()
+	if status, _, body := do(t, a, "PUT", "/v1/snapshot", bytes.NewReader(snap)); status != 200 || len(body) > 0 {
+		t.Fatalf("restore: %d %s", status, body)
+	}
+}
+
+func opener(b []byte) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+}
+
+// What a real Consul answered before it was saved, the server answers after the archive has been restored into it; and what it
+// saves then holds the same records.
+func TestRealArchivesOverHTTP(t *testing.T) {
+	for _, name := range []string{"empty", "kv", "full"} {
+		t.Run(name, func(t *testing.T) {
+			a := start(t, load(t, "-dev"))
+			snap, err := os.ReadFile(filepath.Join(testdata, name+".snap"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			restore(t, a, snap)
+			compareKV(t, a, name)
+			status, header, saved := do(t, a, "GET", "/v1/snapshot", nil)
+			if status != 200 || header.Get("X-Consul-Index") == "" || header.Get("Content-Type") != "application/x-gzip" {
+				t.Fatalf("save: %d, %v", status, header)
+			}
+			differences, err := digest.Compare(drill.Archive(opener(snap)), drill.Archive(opener(saved)))
+			if err != nil || len(differences) > 0 {
+				t.Errorf("differences %v, %v", differences, err)
+			}
+			if got, want := opaqueBytes(t, saved), opaqueBytes(t, snap); !reflect.DeepEqual(got, want) {
+				t.Error("records that are carried without interpretation changed their bytes")
+			}
+		})
+	}
+}
+
+// compareKV compares the answers about keys with those of a real Consul.
+func compareKV(t *testing.T, a *Agent, name string) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(testdata, name+".expected.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var expected struct {
+		Responses map[string]struct {
+			Status  int
+			Headers map[string]string
+			Body    any
+		}
+	}
+	if err := json.Unmarshal(b, &expected); err != nil {
+		t.Fatal(err)
+	}
+	compared := 0
+	for request, want := range expected.Responses {
+		path, isKV := strings.CutPrefix(request, "GET /v1/kv/")
+		if !isKV {
+			continue
+		}
+		status, header, body := do(t, a, "GET", "/v1/kv/"+path, nil)
+		var got any = string(body)
+		if len(body) > 0 {
+			if err := json.Unmarshal(body, &got); err != nil {
+				t.Fatalf("%s: %v", request, err)
+			}
+		}
+		if status != want.Status || header.Get("X-Consul-Index") != want.Headers["X-Consul-Index"] || !reflect.DeepEqual(got, want.Body) {
+			t.Errorf("%s: status %d, index %s, want %d, %s; bodies equal: %v", request, status, header.Get("X-Consul-Index"), want.Status,
+				want.Headers["X-Consul-Index"], reflect.DeepEqual(got, want.Body))
+		}
+		compared++
+	}
+	if compared == 0 {
+		t.Error("the fixture has no requests about keys")
+	}
+}
+
+// opaqueBytes returns the values of all records that Lictor does not interpret, in order.
+func opaqueBytes(t *testing.T, snap []byte) (all []string) {
+	t.Helper()
+	err := drill.Archive(opener(snap))(func(raw record.Raw) error {
+		v, err := record.Decode(raw)
+		if _, opaque := v.(*record.Opaque); opaque {
+			all = append(all, raw.Type.String()+string(raw.Value))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestKeysOverHTTPSurviveARestart(t *testing.T) {
+	dir := t.TempDir()
+	args := []string{"-server", "-bootstrap-expect=1", "-data-dir=" + dir}
+	for round := range 2 {
+		t.Run(fmt.Sprint("start ", round+1), func(t *testing.T) {
+			a := start(t, load(t, args...))
+			if round == 0 {
+				if status, _, body := do(t, a, "PUT", "/v1/kv/a%2Fb", strings.NewReader("v")); status != 200 || string(body) != "true" {
+					t.Fatalf("put: %d %s", status, body)
+				}
+			}
+			if status, _, body := do(t, a, "GET", "/v1/kv/a/b?raw&consistent", nil); status != 200 || string(body) != "v" {
+				t.Errorf("get: %d %s", status, body)
+			}
+		})
+	}
+	for _, name := range []string{"node-id", "lictor.lock", "lictor-format.json"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v; want mode 0600", name, info.Mode(), err)
+		}
+	}
+}
+
+func TestStartFailuresLeaveNothing(t *testing.T) {
+	dir := t.TempDir()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port := taken.Addr().(*net.TCPAddr).Port
+	for _, c := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"server port", []string{fmt.Sprint("-server-port=", port)}, "Failed to start RPC layer: listen tcp"},
+		{"HTTP port", []string{fmt.Sprint("-http-port=", port)}, "address already in use"},
+		{"pid file", []string{"-pid-file=/nonexistent/pid"}, "Could not open pid file"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			args := append([]string{"-server", "-bootstrap-expect=1", "-data-dir=" + dir}, c.args...)
+			for range 2 { // the second time shows that the data directory was let go
+				a, err := Open(load(t, args...))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := a.Start(hclog.NewNullLogger()); err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("got %v, want an error with %q", err, c.want)
+				}
+			}
+		})
+	}
+}
+
+func TestDataDirectoryInUse(t *testing.T) {
+	args := []string{"-server", "-bootstrap-expect=1", "-data-dir=" + t.TempDir()}
+	start(t, load(t, args...))
+	if _, err := Open(load(t, args...)); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("(pid %d)", os.Getpid())) {
+		t.Errorf("second agent: %v", err)
+	}
+}
+
+func TestUnixSocketAndPIDFile(t *testing.T) {
+	dir := t.TempDir()
+	socket, pid := filepath.Join(dir, "http.sock"), filepath.Join(dir, "pid")
+	config := load(t, "-dev", "-pid-file="+pid, "-hcl", fmt.Sprintf(`addresses { http = "unix://%s" } unix_sockets { mode = "0660" }`, socket))
+	a, err := Open(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Start(hclog.NewNullLogger()); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(socket); err != nil || info.Mode().Perm() != 0o660 {
+		t.Errorf("socket: %v, %v; want mode 0660", info, err)
+	}
+	if b, err := os.ReadFile(pid); err != nil || string(b) != fmt.Sprint(os.Getpid()) {
+		t.Errorf("pid file: %q, %v", b, err)
+	}
+	client := http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", socket) }}}
+	resp, err := client.Get("http://unix/v1/status/leader")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	client.CloseIdleConnections()
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{socket, pid} {
+		if _, err := os.Stat(path); !os.IsNotExist(err) {
+			t.Errorf("%s is still there: %v", path, err)
+		}
+	}
+}
+
+func TestSelfAndMembersDescribeTheServer(t *testing.T) {
+	a := start(t, load(t, "-dev", "-datacenter=Site-1"))
+	for path, want := range map[string]string{
+		"/v1/agent/self":                  `"Version":"1.21.4+lictor.`,
+		"/v1/agent/members":               `"dc":"site-1"`,
+		"/v1/catalog/datacenters":         `["site-1"]`,
+		"/v1/operator/raft/configuration": `"Node":"test"`,
+		"/v1/status/leader?" + url.Values{"dc": {"site-1"}}.Encode(): fmt.Sprintf(`"127.0.0.1:%d"`, a.config.ServerPort),
+	} {
+		if status, _, body := do(t, a, "GET", path, nil); status != 200 || !strings.Contains(string(body), want) {
+			t.Errorf("%s: %d %s; want %s", path, status, body, want)
+		}
+	}
+}
+
+// A damaged archive gets the real Consul's words, over HTTP.
+func TestDamagedArchiveOverHTTP(t *testing.T) {
+	a := start(t, load(t, "-dev"))
+	b, err := os.ReadFile("../../testdata/damaged/wrong-sha256sums.snap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, header, body := do(t, a, "PUT", "/v1/snapshot", bytes.NewReader(b))
+	want := `failed to read snapshot file: failed checking integrity of snapshot: hash check failed for "state.bin"`
+	if status != 500 || !strings.HasPrefix(string(body), want) || !strings.HasPrefix(header.Get("Content-Type"), "text/plain") {
+		t.Errorf("%d %q %s", status, header.Get("Content-Type"), body)
+	}
+}
