@@ -22,7 +22,7 @@ func BenchmarkRead(b *testing.B) {
 }
 
 func BenchmarkReadSmall(b *testing.B) {
-	data := golden(b, "kv")
+	data := realArchive(b, "kv")
 	b.ReportAllocs()
 	for b.Loop() {
 		_, err := archive.Read(bytes.NewReader(data), nil)

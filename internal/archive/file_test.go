@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/lictor-dr/lictor/internal/archive"
+	"github.com/lictor-dr/lictor/internal/golden"
 )
 
 // rawDir lays out a snapshot as a server's data directory holds it.
@@ -35,7 +36,7 @@ func crcOf(data []byte) string {
 }
 
 func TestOpenFileArchive(t *testing.T) {
-	f, err := archive.OpenFile("testdata/consul-1.21.4/kv.snap")
+	f, err := archive.OpenFile(golden.Path("consul-1.21.4/kv.snap"))
 	must(t, err)
 	defer func() { must(t, f.Close()) }()
 	for range 2 {

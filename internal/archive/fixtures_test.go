@@ -5,12 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/lictor-dr/lictor/internal/archive"
+	"github.com/lictor-dr/lictor/internal/golden"
 )
 
 const (
@@ -90,24 +90,16 @@ var accepted = strings.Fields(`ok-rebuilt tar-no-eof tar-one-eof-block gzip-with
 
 func damaged(t testing.TB, name string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", "damaged", name+".snap"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	return golden.Read(t, "damaged/"+name+".snap")
 }
 
-func golden(t testing.TB, name string) []byte {
+func realArchive(t testing.TB, name string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", "consul-1.21.4", name+".snap"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	return golden.Read(t, "consul-1.21.4/"+name+".snap")
 }
 
 func TestEveryDamagedFixtureHasAVerdict(t *testing.T) {
-	paths, err := filepath.Glob("testdata/damaged/*.snap")
+	paths, err := filepath.Glob(golden.Path("damaged/*.snap"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +237,7 @@ func TestGoldenArchives(t *testing.T) {
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
-			data := golden(t, tc.name)
+			data := realArchive(t, tc.name)
 			res, err := archive.Read(bytes.NewReader(data), nil)
 			if err != nil {
 				t.Fatal(err)

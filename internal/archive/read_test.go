@@ -20,7 +20,7 @@ func failing(*archive.Meta, io.Reader) error { return fmt.Errorf("walk: %w", err
 
 func TestStateError(t *testing.T) {
 	checkGoroutines(t)
-	_, err := archive.Read(bytes.NewReader(golden(t, "large-kv")), failing)
+	_, err := archive.Read(bytes.NewReader(realArchive(t, "large-kv")), failing)
 	var se *archive.StateError
 	if !errors.As(err, &se) || !errors.Is(err, errState) || err.Error() != "walk: bad record" {
 		t.Fatalf("got %v", err)
@@ -42,7 +42,7 @@ func TestStateErrorYieldsToDamage(t *testing.T) {
 }
 
 func TestStateErrorOutlivesLaterReadFailure(t *testing.T) {
-	data := golden(t, "large-kv")
+	data := realArchive(t, "large-kv")
 	r := io.MultiReader(bytes.NewReader(data[:len(data)-100]), iotest.ErrReader(errors.New("disk gone")))
 	if _, err := archive.Read(r, failing); !errors.Is(err, errState) {
 		t.Errorf("got %v", err)
@@ -76,7 +76,7 @@ func TestDamageSwallowedByStateIsReported(t *testing.T) {
 
 func TestStateMayReturnEarly(t *testing.T) {
 	var lent io.Reader
-	res, err := archive.Read(bytes.NewReader(golden(t, "large-kv")), func(_ *archive.Meta, r io.Reader) error {
+	res, err := archive.Read(bytes.NewReader(realArchive(t, "large-kv")), func(_ *archive.Meta, r io.Reader) error {
 		lent = r
 		_, err := io.ReadFull(r, make([]byte, 10))
 		return err
@@ -169,7 +169,7 @@ func (f *failAt) Read(p []byte) (int, error) {
 
 func TestReadFailuresAreNotDamage(t *testing.T) {
 	checkGoroutines(t)
-	data := golden(t, "kv")
+	data := realArchive(t, "kv")
 	for _, fault := range []error{errors.New("connection reset"), io.ErrUnexpectedEOF, io.ErrNoProgress, io.ErrClosedPipe} {
 		for n := range len(data)/1000 + 1 {
 			res, err := archive.Read(&failAt{bytes.NewReader(data), n, fault}, nil)
@@ -187,7 +187,7 @@ func TestReadFailuresAreNotDamage(t *testing.T) {
 }
 
 func TestReaderWithoutProgress(t *testing.T) {
-	stuck := io.MultiReader(bytes.NewReader(golden(t, "kv")[:2000]), neverReader{})
+	stuck := io.MultiReader(bytes.NewReader(realArchive(t, "kv")[:2000]), neverReader{})
 	if _, err := archive.Read(stuck, nil); !errors.Is(err, archive.ErrRead) || !errors.Is(err, io.ErrNoProgress) {
 		t.Errorf("got %v", err)
 	}
@@ -211,7 +211,7 @@ func TestTruncationAtEveryByte(t *testing.T) {
 }
 
 func TestTruncationOfASecondMember(t *testing.T) {
-	good := golden(t, "empty")
+	good := realArchive(t, "empty")
 	data := append(good[:len(good):len(good)], "\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\x03name without end"...)
 	for n := len(good) + 1; n <= len(data); n++ {
 		_, err := archive.Read(bytes.NewReader(data[:n]), nil)
@@ -246,7 +246,7 @@ func FuzzRead(f *testing.F) {
 		"sums-crlf", "tar-huge-size-base256", "state-symlink", "meta-null", "gzip-bitflip"} {
 		f.Add(damaged(f, name))
 	}
-	f.Add(golden(f, "empty"))
+	f.Add(realArchive(f, "empty"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var n int64
 		res, err := archive.Read(bytes.NewReader(data), func(_ *archive.Meta, r io.Reader) error {

@@ -129,7 +129,7 @@ func gunzip(t testing.TB, data []byte) []byte {
 func TestGoldenTarIsWhatTheWriterWrites(t *testing.T) {
 	for _, name := range []string{"empty", "kv", "full", "large-kv"} {
 		t.Run(name, func(t *testing.T) {
-			data := golden(t, name)
+			data := realArchive(t, name)
 			members, headers := unpackStd(t, data)
 			w, err := archive.NewWriter(t.TempDir())
 			must(t, err)
@@ -171,7 +171,7 @@ func sorted(sums []byte) string {
 }
 
 func TestArchivesAreSmall(t *testing.T) {
-	members, _ := unpackStd(t, golden(t, "large-kv"))
+	members, _ := unpackStd(t, realArchive(t, "large-kv"))
 	states := map[string][]byte{"large-kv": members[1].data, "key/value": kvBytes(20 << 20), "random": make([]byte, 4<<20)}
 	rand.New(rand.NewSource(2)).Read(states["random"])
 	for name, state := range states {

@@ -19,7 +19,7 @@ type layer struct {
 var layers = []layer{
 	{"commands", false, []string{"cmd/*", "scripts/*", "internal/compare"}},
 	{"jobs", true, []string{
-		"internal/agent", "internal/backup", "internal/restore", "internal/demo", "internal/drill", "internal/server",
+		"internal/agent", "internal/backup", "internal/restore", "internal/demo", "internal/soak", "internal/drill", "internal/server",
 	}},
 	{"concepts", true, []string{
 		"internal/archive", "internal/record", "internal/preflight", "internal/inspect", "internal/querytemplate",
@@ -27,7 +27,7 @@ var layers = []layer{
 		"internal/logging", "internal/datadir", "internal/recordjson", "internal/digest",
 	}},
 	{"leaves", false, []string{
-		"internal/msgpack", "internal/atomicfile", "internal/version", "internal/progress", "internal/house",
+		"internal/msgpack", "internal/golden", "internal/atomicfile", "internal/version", "internal/progress", "internal/house",
 	}},
 }
 

@@ -1,44 +1,15 @@
 package inspect
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
-	"io"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/lictor-dr/lictor/internal/golden"
 	"github.com/lictor-dr/lictor/internal/record"
 )
-
-const testdata = "../../testdata"
-
-// stateBin opens the state.bin of an archive.
-func stateBin(t testing.TB, path string) io.Reader {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(testdata, path))
-	if err != nil {
-		t.Fatal(err)
-	}
-	gz, err := gzip.NewReader(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for tr := tar.NewReader(gz); ; {
-		h, err := tr.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Name == "state.bin" {
-			return tr
-		}
-	}
-}
 
 func TestCountMatchesConsul(t *testing.T) {
 	for _, name := range []string{"empty", "kv", "full", "large-kv"} {
@@ -47,15 +18,11 @@ func TestCountMatchesConsul(t *testing.T) {
 			".inspect-kvdetails.json": {KVDetails: true, KVDepth: 2},
 		} {
 			t.Run(name+suffix, func(t *testing.T) {
-				b, err := os.ReadFile(filepath.Join(testdata, "consul-1.21.4", name+suffix))
-				if err != nil {
-					t.Fatal(err)
-				}
 				var want Census
-				if err := json.Unmarshal(b, &want); err != nil {
+				if err := json.Unmarshal(golden.Read(t, "consul-1.21.4/"+name+suffix), &want); err != nil {
 					t.Fatal(err)
 				}
-				got, err := Count(stateBin(t, "consul-1.21.4/"+name+".snap"), opts)
+				got, err := Count(golden.State(t, "consul-1.21.4/"+name+".snap"), opts)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -83,7 +50,7 @@ func TestCountKVDepthAndFilter(t *testing.T) {
 		{"nothing matches", Options{KVDetails: true, KVDepth: 2, KVFilter: "nope"}, "none"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := Count(stateBin(t, "consul-1.21.4/kv.snap"), c.opts)
+			got, err := Count(golden.State(t, "consul-1.21.4/kv.snap"), c.opts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -107,7 +74,7 @@ func TestCountDamagedRecords(t *testing.T) {
 		{"state-no-header", "must begin with a map"},
 	} {
 		t.Run(c.file, func(t *testing.T) {
-			_, err := Count(stateBin(t, "damaged/"+c.file+".snap"), Options{})
+			_, err := Count(golden.State(t, "damaged/"+c.file+".snap"), Options{})
 			if !errors.Is(err, record.ErrCorrupt) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want a corruption with %q", err, c.want)
 			}
@@ -116,7 +83,7 @@ func TestCountDamagedRecords(t *testing.T) {
 }
 
 func TestCountNamesUnknownTypes(t *testing.T) {
-	got, err := Count(stateBin(t, "damaged/state-unknown-type.snap"), Options{})
+	got, err := Count(golden.State(t, "damaged/state-unknown-type.snap"), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

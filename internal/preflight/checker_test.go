@@ -1,42 +1,16 @@
 package preflight
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/lictor-dr/lictor/internal/golden"
 	"github.com/lictor-dr/lictor/internal/msgpack"
 	"github.com/lictor-dr/lictor/internal/record"
 )
-
-const testdata = "../../testdata"
-
-func stateBin(t testing.TB, path string) io.Reader {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(testdata, path))
-	if err != nil {
-		t.Fatal(err)
-	}
-	gz, err := gzip.NewReader(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for tr := tar.NewReader(gz); ; {
-		h, err := tr.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Name == "state.bin" {
-			return tr
-		}
-	}
-}
 
 func walk(c *Checker, src io.Reader) error {
 	r, err := record.NewReader(src)
@@ -61,7 +35,7 @@ func TestGoldenArchivesAreRestorable(t *testing.T) {
 	for _, name := range []string{"empty", "kv", "full", "large-kv", "derived/full-upstream-query"} {
 		t.Run(name, func(t *testing.T) {
 			var c Checker
-			if err := walk(&c, stateBin(t, "consul-1.21.4/"+name+".snap")); err != nil {
+			if err := walk(&c, golden.State(t, "consul-1.21.4/"+name+".snap")); err != nil {
 				t.Fatal(err)
 			}
 			if len(c.UnknownTypes())+len(c.UnknownKinds()) > 0 {
@@ -85,7 +59,7 @@ func TestFatalArchivesAreRefused(t *testing.T) {
 		{"state-txn-type", "Unrecognized msg type 8", ErrUnrestorable},
 	} {
 		t.Run(c.file, func(t *testing.T) {
-			err := walk(new(Checker), stateBin(t, "damaged/"+c.file+".snap"))
+			err := walk(new(Checker), golden.State(t, "damaged/"+c.file+".snap"))
 			if !errors.Is(err, c.marker) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want one of kind %q with %q", err, c.marker, c.want)
 			}
@@ -95,7 +69,7 @@ func TestFatalArchivesAreRefused(t *testing.T) {
 
 func TestAllowedTypePasses(t *testing.T) {
 	c := Checker{Allow: []record.Type{99}}
-	if err := walk(&c, stateBin(t, "damaged/state-unknown-type.snap")); err != nil {
+	if err := walk(&c, golden.State(t, "damaged/state-unknown-type.snap")); err != nil {
 		t.Fatal(err)
 	}
 	if c.UnknownTypes()[99] != 1 {
@@ -188,11 +162,7 @@ func TestRules(t *testing.T) {
 
 func FuzzCheck(f *testing.F) {
 	for _, name := range []string{"empty", "full"} {
-		b, err := io.ReadAll(stateBin(f, "consul-1.21.4/"+name+".snap"))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
+		f.Add(golden.StateBin(f, "consul-1.21.4/"+name+".snap"))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if err := walk(new(Checker), bytes.NewReader(b)); err != nil && !errors.Is(err, record.ErrCorrupt) && !errors.Is(err, ErrUnrestorable) {

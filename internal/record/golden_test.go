@@ -1,49 +1,18 @@
 package record
 
 import (
-	"archive/tar"
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/lictor-dr/lictor/internal/golden"
 	"github.com/lictor-dr/lictor/internal/msgpack"
 )
-
-const goldenDir = "../../testdata/consul-1.21.4"
-
-// stateBin returns the state.bin of a golden archive.
-func stateBin(t testing.TB, name string) []byte {
-	t.Helper()
-	f, err := os.Open(filepath.Join(goldenDir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	gz, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for tr := tar.NewReader(gz); ; {
-		h, err := tr.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Name == "state.bin" {
-			b, err := io.ReadAll(tr)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return b
-		}
-	}
-}
 
 func readAll(t testing.TB, state []byte) (Header, []Raw) {
 	t.Helper()
@@ -79,7 +48,7 @@ var goldenArchives = []string{"empty.snap", "kv.snap", "full.snap", "large-kv.sn
 func TestGoldenRecordsSurviveDecodeAndAppend(t *testing.T) {
 	for _, name := range goldenArchives {
 		t.Run(name, func(t *testing.T) {
-			_, raws := readAll(t, stateBin(t, name))
+			_, raws := readAll(t, golden.StateBin(t, "consul-1.21.4/"+name))
 			for _, raw := range raws {
 				v, err := Decode(raw)
 				if err != nil {
@@ -108,7 +77,7 @@ func TestGoldenRecordsSurviveDecodeAndAppend(t *testing.T) {
 
 // The typed structs must know every key that a real Consul writes, but for the two of the fork that made the fixtures.
 func TestGoldenRecordsHaveNoUnknownFields(t *testing.T) {
-	_, raws := readAll(t, stateBin(t, "derived/full-upstream-query.snap"))
+	_, raws := readAll(t, golden.StateBin(t, "consul-1.21.4/derived/full-upstream-query.snap"))
 	for _, raw := range raws {
 		v, err := Decode(raw)
 		if err != nil {
@@ -133,8 +102,8 @@ func TestGoldenRecordsHaveNoUnknownFields(t *testing.T) {
 func TestGoldenRecordsMatchIndependentDecoder(t *testing.T) {
 	for _, name := range []string{"empty", "kv", "full"} {
 		t.Run(name, func(t *testing.T) {
-			header, raws := readAll(t, stateBin(t, name+".snap"))
-			f, err := os.Open(filepath.Join(goldenDir, name+".records.ndjson"))
+			header, raws := readAll(t, golden.StateBin(t, "consul-1.21.4/"+name+".snap"))
+			f, err := os.Open(golden.Path("consul-1.21.4/" + name + ".records.ndjson"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -170,7 +139,7 @@ func TestGoldenRecordsMatchIndependentDecoder(t *testing.T) {
 }
 
 func TestUnknownFieldsTravelAtEveryLevel(t *testing.T) {
-	_, raws := readAll(t, stateBin(t, "full.snap"))
+	_, raws := readAll(t, golden.StateBin(t, "consul-1.21.4/full.snap"))
 	var n int
 	for _, raw := range raws {
 		if raw.Type != TypePreparedQuery {
@@ -196,7 +165,7 @@ func TestUnknownFieldsTravelAtEveryLevel(t *testing.T) {
 
 // Every cut of a stream is either noticed or falls between two records.
 func TestCutStreams(t *testing.T) {
-	state := stateBin(t, "empty.snap")
+	state := golden.StateBin(t, "consul-1.21.4/empty.snap")
 	_, raws := readAll(t, state)
 	whole := map[int]bool{}
 	for _, raw := range raws {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/lictor-dr/lictor/internal/golden"
 	"github.com/lictor-dr/lictor/internal/msgpack"
 )
 
@@ -42,7 +43,7 @@ func TestFaultsSayWhere(t *testing.T) {
 }
 
 func TestErrorsOfTheSourceAreItsOwn(t *testing.T) {
-	state := stateBin(t, "empty.snap")
+	state := golden.StateBin(t, "consul-1.21.4/empty.snap")
 	for _, n := range []int{0, 5, 12, 500, len(state) - 1} {
 		err := walk(io.MultiReader(bytes.NewReader(state[:n]), iotest.ErrReader(errBroken)))
 		if !errors.Is(err, errBroken) || errors.Is(err, ErrCorrupt) {
@@ -55,7 +56,7 @@ var errBroken = errors.New("the line is broken")
 
 // A reader that gets its bytes one by one finds the same records.
 func TestReaderInPieces(t *testing.T) {
-	state := stateBin(t, "full.snap")
+	state := golden.StateBin(t, "consul-1.21.4/full.snap")
 	_, want := readAll(t, state)
 	r, err := NewReader(iotest.OneByteReader(bytes.NewReader(state)))
 	if err != nil {
@@ -142,7 +143,7 @@ func TestKVCodecsAgree(t *testing.T) {
 
 func FuzzReader(f *testing.F) {
 	for _, name := range []string{"empty.snap", "full.snap"} {
-		f.Add(stateBin(f, name))
+		f.Add(golden.StateBin(f, "consul-1.21.4/"+name))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := NewReader(bytes.NewReader(b))

@@ -1,44 +1,15 @@
 package state
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/lictor-dr/lictor/internal/golden"
 	"github.com/lictor-dr/lictor/internal/msgpack"
 	"github.com/lictor-dr/lictor/internal/record"
 )
-
-const testdata = "../../testdata/consul-1.21.4"
-
-func stateBin(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(testdata, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	gz, err := gzip.NewReader(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for tr := tar.NewReader(gz); ; {
-		h, err := tr.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Name == "state.bin" {
-			if b, err = io.ReadAll(tr); err != nil {
-				t.Fatal(err)
-			}
-			return b
-		}
-	}
-}
 
 // build makes a store of a stream of records.
 func build(t testing.TB, stream []byte) *Store {
@@ -107,7 +78,7 @@ func encode(t testing.TB, s *Store) []byte {
 func TestGoldenStatesComeBackRecordByRecordInOrder(t *testing.T) {
 	for _, name := range []string{"empty.snap", "kv.snap", "full.snap", "large-kv.snap", "derived/full-upstream-query.snap"} {
 		t.Run(name, func(t *testing.T) {
-			in := stateBin(t, name)
+			in := golden.StateBin(t, "consul-1.21.4/"+name)
 			out := encode(t, build(t, in))
 			wantHeader, want := canonicalRecords(t, in)
 			gotHeader, got := canonicalRecords(t, out)
@@ -205,7 +176,7 @@ func TestNodeWithTheIDOfAnotherReplacesIt(t *testing.T) {
 }
 
 func TestSnapshotStaysAsItIs(t *testing.T) {
-	s := build(t, stateBin(t, "kv.snap"))
+	s := build(t, golden.StateBin(t, "consul-1.21.4/kv.snap"))
 	sn := s.Snapshot()
 	var before bytes.Buffer
 	if err := sn.Encode(&before); err != nil {
