@@ -23,7 +23,10 @@ var commands = map[string]constructor{
 	"operator raft":            newOperatorRaftGroup,
 	"operator raft list-peers": newListPeers,
 	"snapshot":                 newSnapshotGroup,
+	"snapshot decode":          newSnapshotDecode,
 	"snapshot inspect":         newSnapshotInspect,
+	"snapshot restore":         newSnapshotRestore,
+	"snapshot save":            newSnapshotSave,
 	"version":                  newVersion,
 }
 

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/hashicorp/cli"
@@ -60,7 +61,7 @@ func (c *demoCommand) run(args []string) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err = demo.Run(ctx, demo.Options{Out: c.out, Keep: c.keep, Program: executable, Name: c.name})
+	err = demo.Run(ctx, demo.Options{Out: c.out, Keep: c.keep, Program: executable, Name: c.name, Call: c.call(executable)})
 	if errors.Is(err, context.Canceled) {
 		return c.fail("Demo interrupted: its servers are stopped")
 	}
@@ -68,4 +69,12 @@ func (c *demoCommand) run(args []string) int {
 		return c.fail("Error running demo: %s", err)
 	}
 	return 0
+}
+
+// call is what to type to call the program again. What `go run` has built is gone by then.
+func (c *demoCommand) call(executable string) string {
+	if strings.Contains(executable, "/go-build") {
+		return "go run ./cmd/lictor"
+	}
+	return c.name
 }

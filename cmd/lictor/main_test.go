@@ -59,7 +59,7 @@ func TestHelp(t *testing.T) {
 			if got.code != 0 || got.err != "" {
 				t.Fatalf("exit %d, stderr %q", got.code, got.err)
 			}
-			golden(t, filepath.Join("testdata", "help", strings.ReplaceAll(name, " ", "_")+".txt"), got.out)
+			goldenText(t, filepath.Join("testdata", "help", strings.ReplaceAll(name, " ", "_")+".txt"), got.out)
 			checkHelpText(t, name, got.out)
 
 			var out bytes.Buffer
@@ -95,7 +95,7 @@ func checkHelpText(t *testing.T, name, help string) {
 	}
 }
 
-func golden(t *testing.T, file, got string) {
+func goldenText(t *testing.T, file, got string) {
 	t.Helper()
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

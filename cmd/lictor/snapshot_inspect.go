@@ -35,7 +35,7 @@ func newSnapshotInspect(p *program) cli.Command {
 Verifies a snapshot file, walks its records to the last one, and prints its
 metadata and how many records of each type it holds, largest first. No server
 is needed. FILE may also be the state.bin in a server's data directory, with
-its meta.json beside it.`,
+its meta.json beside it, or "-" for standard input.`,
 			examples: `
     $ {program} snapshot inspect backup.snap
 
@@ -90,9 +90,12 @@ func (c *snapshotInspect) run(args []string) int {
 	return 0
 }
 
-// take reads the file once, to its end. A failure is already printed when it
-// returns false.
+// take reads the file, or standard input, once and to its end. A failure is
+// already printed when it returns false.
 func (c *snapshotInspect) take(path string) (*inspect.Census, bool) {
+	if path == "-" {
+		return c.count(func(state archive.StateFunc) (*archive.Result, error) { return archive.Read(c.in, state) })
+	}
 	file, err := archive.OpenFile(path)
 	var badMeta *archive.RawMetaError
 	switch {
@@ -104,9 +107,13 @@ func (c *snapshotInspect) take(path string) (*inspect.Census, bool) {
 		return nil, false
 	}
 	defer file.Close()
+	return c.count(file.Read)
+}
 
+// count takes the census of what read reads.
+func (c *snapshotInspect) count(read func(archive.StateFunc) (*archive.Result, error)) (*inspect.Census, bool) {
 	var census *inspect.Census
-	result, err := file.Read(func(_ *archive.Meta, r io.Reader) (err error) {
+	result, err := read(func(_ *archive.Meta, r io.Reader) (err error) {
 		census, err = inspect.Count(r, c.options)
 		return err
 	})

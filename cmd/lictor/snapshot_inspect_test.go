@@ -8,24 +8,19 @@ import (
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/archive"
+	"github.com/lictor-dr/lictor/internal/golden"
 )
-
-const consulFixtures = "testdata/consul-1.21.4"
 
 func readFixture(t *testing.T, name string) string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(consulFixtures, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
+	return string(golden.Read(t, "consul-1.21.4/"+name))
 }
 
 // inspectFixture runs "snapshot inspect" with args, whose last word is the name
 // of a fixture.
 func inspectFixture(args string) result {
 	line := words("snapshot inspect " + args)
-	line[len(line)-1] = filepath.Join(consulFixtures, line[len(line)-1])
+	line[len(line)-1] = golden.Path("consul-1.21.4/" + line[len(line)-1])
 	return lictor(line...)
 }
 
@@ -149,4 +144,10 @@ func TestPrintable(t *testing.T) {
 			t.Errorf("%q: %s, want %s", name, got, want)
 		}
 	}
+}
+
+func TestInspectStandardInput(t *testing.T) {
+	want := inspectFixture("full.snap")
+	check(t, lictorReading(readFixture(t, "full.snap"), "snapshot", "inspect", "-"), want)
+	check(t, lictorReading("", "snapshot", "inspect", "-"), failed("Error reading snapshot: failed to decompress snapshot: EOF"))
 }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -261,7 +262,9 @@ func TestUnixSocketAndPIDFile(t *testing.T) {
 	if b, err := os.ReadFile(pid); err != nil || string(b) != fmt.Sprint(os.Getpid()) {
 		t.Errorf("pid file: %q, %v", b, err)
 	}
-	client := http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", socket) }}}
+	client := http.Client{Transport: &http.Transport{
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", socket) },
+	}}
 	resp, err := client.Get("http://unix/v1/status/leader")
 	if err != nil {
 		t.Fatal(err)

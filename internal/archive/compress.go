@@ -3,6 +3,7 @@ package archive
 import (
 	"io"
 	"runtime"
+	"sync"
 
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/pgzip"
@@ -34,8 +35,13 @@ type compressor struct {
 	level   int
 	sample  []byte // held back until its level is chosen
 	segment int    // bytes to write before the next sample
-	trials  [len(levels)]*flate.Writer
 }
+
+// Compressors hold megabytes each. They are used again, so that saves do not leave them for the garbage collector.
+var (
+	idleWriters [safeLevel + 1]sync.Pool // of *pgzip.Writer, by level
+	idleTrials  [len(levels)]sync.Pool   // of *flate.Writer, by index in levels
+)
 
 func newCompressor(w io.Writer) *compressor { return &compressor{w: w} }
 
@@ -84,23 +90,38 @@ func (c *compressor) flushSample(level int) error {
 
 func (c *compressor) newMember(level int) error {
 	if c.gz != nil {
-		if err := c.gz.Close(); err != nil {
+		if err := c.endMember(); err != nil {
 			return err
 		}
 	}
-	gz, err := pgzip.NewWriterLevel(c.w, level)
-	if err != nil {
-		return err
+	gz, idle := idleWriters[level].Get().(*pgzip.Writer)
+	if idle {
+		gz.Reset(c.w)
+	} else {
+		var err error
+		if gz, err = pgzip.NewWriterLevel(c.w, level); err != nil {
+			return err
+		}
 	}
 	c.gz, c.level = gz, level
 	return gz.SetConcurrency(blockSize, min(runtime.GOMAXPROCS(0)+1, maxParallel))
+}
+
+// endMember ends the member. A writer that has failed is not used again.
+func (c *compressor) endMember() error {
+	if err := c.gz.Close(); err != nil {
+		return err
+	}
+	idleWriters[c.level].Put(c.gz)
+	c.gz = nil
+	return nil
 }
 
 // bestLevel compresses the sample at all levels and gives the fastest one that packs it well enough.
 func (c *compressor) bestLevel() (int, error) {
 	var sizes [len(levels)]int
 	for i := range levels {
-		n, err := c.try(i)
+		n, err := tryLevel(i, c.sample)
 		if err != nil {
 			return 0, err
 		}
@@ -115,21 +136,23 @@ func (c *compressor) bestLevel() (int, error) {
 	return safeLevel, nil
 }
 
-func (c *compressor) try(i int) (int, error) {
+// tryLevel returns how long sample is when it is compressed at a level, given by its index.
+func tryLevel(i int, sample []byte) (int, error) {
 	var size countWriter
-	if c.trials[i] == nil {
-		fw, err := flate.NewWriter(&size, levels[i])
-		if err != nil {
+	fw, idle := idleTrials[i].Get().(*flate.Writer)
+	if idle {
+		fw.Reset(&size)
+	} else {
+		var err error
+		if fw, err = flate.NewWriter(&size, levels[i]); err != nil {
 			return 0, err
 		}
-		c.trials[i] = fw
-	} else {
-		c.trials[i].Reset(&size)
 	}
-	if _, err := c.trials[i].Write(c.sample); err != nil {
+	defer idleTrials[i].Put(fw)
+	if _, err := fw.Write(sample); err != nil {
 		return 0, err
 	}
-	if err := c.trials[i].Close(); err != nil {
+	if err := fw.Close(); err != nil {
 		return 0, err
 	}
 	return int(size), nil
@@ -146,7 +169,7 @@ func (c *compressor) Close() error {
 			return err
 		}
 	}
-	return c.gz.Close()
+	return c.endMember()
 }
 
 // countWriter counts bytes and drops them.

@@ -20,6 +20,8 @@ type Options struct {
 
 	// Program and Name are how this program is started again: the path of its executable, and the name it was called by.
 	Program, Name string
+	// Call is what a person types to call it.
+	Call string
 }
 
 // A demo is one run.
@@ -95,12 +97,12 @@ What to type next:
     %[3]s snapshot inspect -kvdetails %[2]s
     %[3]s snapshot restore -dry-run %[2]s
     %[3]s agent -dev
-`, took.Seconds(), d.archive(), d.Name)
+`, took.Seconds(), d.archive(), d.Call)
 	if d.Keep {
 		fmt.Fprintf(d.Out, `
 The restored server is running, pid %d:
     %s kv get -http-addr=%s -recurse -keys
     kill %[1]d
-`, d.second.pid(), d.Name, d.second.addr)
+`, d.second.pid(), d.Call, d.second.addr)
 	}
 }

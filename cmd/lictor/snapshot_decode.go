@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/hashicorp/cli"
+
+	"github.com/lictor-dr/lictor/internal/archive"
+	"github.com/lictor-dr/lictor/internal/backup"
+	"github.com/lictor-dr/lictor/internal/record"
+	"github.com/lictor-dr/lictor/internal/recordjson"
+)
+
+// snapshotDecode prints every record of a snapshot, without a server.
+type snapshotDecode struct{ *program }
+
+func newSnapshotDecode(p *program) cli.Command {
+	c := &snapshotDecode{program: p}
+	return &leaf{
+		program: p,
+		manual: manual{
+			synopsis: "Decodes a snapshot file to JSON lines",
+			usage:    "snapshot decode FILE",
+			about: `
+Verifies a snapshot file and prints what is in it, one JSON object a line:
+first the metadata with the type SnapshotHeader, then every record in the
+order of the file. Durations without a unit are nanoseconds, bytes are base64.
+
+Secrets are printed in clear: tokens, private keys, values.
+
+No server is needed. FILE may also be the state.bin in a server's data
+directory, with its meta.json beside it, or "-" for standard input.`,
+			examples: `
+    $ {program} snapshot decode backup.snap
+
+The names of all keys:
+
+    $ {program} snapshot decode backup.snap |
+        jq -r 'select(.Type == "KVS").Data.Key'`,
+			status: []exitStatus{
+				{0, "every record was printed"},
+				{1, "wrong arguments, or the file cannot be read or is damaged"},
+			},
+		},
+		execute: c.run,
+	}
+}
+
+// readArchive reads a snapshot from its start to its end.
+type readArchive func(archive.StateFunc) (*archive.Result, error)
+
+func (c *snapshotDecode) run(args []string) int {
+	if err := oneFile(args); err != nil {
+		return c.fail("%s", err)
+	}
+	read, stop, err := c.open(args[0])
+	var badMeta *archive.RawMetaError
+	switch {
+	case errors.As(err, &badMeta):
+		return c.fail("Error %s", badMeta)
+	case err != nil:
+		return c.fail("Error opening snapshot file: %s", err)
+	}
+	defer stop()
+	result, err := read(nil) // nothing is printed of an archive that is not sound
+	if err != nil {
+		return c.fail("Error reading snapshot: %s", err)
+	}
+	out := bufio.NewWriterSize(c.out, 64<<10)
+	err = decode(out, read, result)
+	if flushErr := out.Flush(); flushErr != nil {
+		return 0 // whoever runs the command sees that its output failed
+	}
+	var badRecords *archive.StateError
+	switch {
+	case errors.As(err, &badRecords):
+		return c.fail("Error extracting snapshot data: %s", recordFault(badRecords))
+	case err != nil:
+		return c.fail("Error reading snapshot: %s", err)
+	}
+	return 0
+}
+
+// open opens a file, or copies standard input to a private temporary one.
+func (c *snapshotDecode) open(path string) (readArchive, func() error, error) {
+	if path != "-" {
+		file, err := archive.OpenFile(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		return file.Read, file.Close, nil
+	}
+	spool, err := backup.NewSpool()
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := io.Copy(spool, c.in); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("copy standard input to a temporary file: %w", err), spool.Close())
+	}
+	read := func(state archive.StateFunc) (*archive.Result, error) {
+		if _, err := spool.Seek(0, io.SeekStart); err != nil {
+			return nil, err
+		}
+		return archive.Read(spool, state)
+	}
+	return read, spool.Close, nil
+}
+
+// decode prints the metadata and all records. It ends at the first failure of
+// the output.
+func decode(out io.Writer, read readArchive, verified *archive.Result) error {
+	meta, err := json.Marshal(&verified.Meta)
+	if err != nil {
+		return err
+	}
+	if err := writeLine(out, meta, "SnapshotHeader"); err != nil {
+		return err
+	}
+	_, err = read(func(_ *archive.Meta, state io.Reader) error {
+		r, err := record.NewReader(state)
+		if err != nil {
+			return err
+		}
+		var data []byte
+		for {
+			raw, err := r.Next()
+			if err == io.EOF {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if data, err = recordjson.Append(data[:0], raw); err != nil {
+				return err
+			}
+			if err := writeLine(out, data, raw.Type.String()); err != nil {
+				return err
+			}
+		}
+	})
+	return err
+}
+
+func writeLine(out io.Writer, data []byte, name string) error {
+	_, err := fmt.Fprintf(out, "{\"Data\":%s,\"Type\":%q}\n", data, name)
+	return err
+}
