@@ -113,9 +113,15 @@ func (c *connection) warnStaleWrite(p *program) {
 
 // client makes a client of what flags and environment say, flags first.
 func (c *connection) client(p *program) (*api.Client, error) {
+	client, _, err := c.clientAndConfig(p)
+	return client, err
+}
+
+// clientAndConfig returns beside the client what it was made of, completed.
+func (c *connection) clientAndConfig(p *program) (*api.Client, *api.Config, error) {
 	unset, err := checkEnvironment(p)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer hideEnvironment(unset...)()
 
@@ -126,7 +132,8 @@ func (c *connection) client(p *program) (*api.Client, error) {
 	// The client library reads the token variables once more, and lets them
 	// win over a flag of the same value. They are settled by now.
 	defer hideEnvironment(api.HTTPTokenEnvName, api.HTTPTokenFileEnvName)()
-	return api.NewClient(config)
+	client, err := api.NewClient(config)
+	return client, config, err
 }
 
 // dial is client with the failure already printed; the client is then nil.

@@ -55,6 +55,9 @@ Works on snapshots. A snapshot is one file that holds the state of a
 datacenter at one moment, for disaster recovery. It contains every secret of
 that state: keep it as safe as the servers themselves.`,
 		examples: `
-    $ {program} snapshot inspect backup.snap`,
+    $ {program} snapshot save backup.snap
+    $ {program} snapshot inspect backup.snap
+    $ {program} snapshot restore -dry-run backup.snap
+    $ {program} snapshot restore backup.snap`,
 	}}
 }

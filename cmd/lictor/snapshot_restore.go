@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/cli"
-	"github.com/hashicorp/consul/api"
 
 	"github.com/lictor-dr/lictor/internal/backup"
 	"github.com/lictor-dr/lictor/internal/progress"
@@ -155,19 +154,9 @@ func (c *snapshotRestore) open(path string) (*restore.Snapshot, error) {
 	return restore.Open(context.Background(), path, progress.New(c.err))
 }
 
-// target makes the client as connection.client does, and keeps the
-// configuration that was completed on the way.
+// target is the cluster that flags and environment point at.
 func (c *snapshotRestore) target() (*restore.Cluster, error) {
-	unset, err := checkEnvironment(c.program)
-	if err != nil {
-		return nil, err
-	}
-	defer hideEnvironment(unset...)()
-	config := api.DefaultConfig()
-	c.override(config)
-	c.chooseToken(config)
-	defer hideEnvironment(api.HTTPTokenEnvName, api.HTTPTokenFileEnvName)()
-	client, err := api.NewClient(config)
+	client, config, err := c.clientAndConfig(c.program)
 	if err != nil {
 		return nil, err
 	}
