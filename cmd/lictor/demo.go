@@ -30,7 +30,7 @@ func newDemo(p *program) cli.Command {
 			about: `
 Starts a server, fills it, saves a snapshot, proves it by rebuilding it in a
 second engine, kills the server and deletes its data, restores the snapshot
-into a fresh server and compares everything, in about ten seconds.
+into a fresh server and compares everything, in a few seconds.
 
 It works in a new temporary directory, whose path it prints and in which it
 leaves the archive, and listens on loopback only.`,

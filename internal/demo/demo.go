@@ -51,8 +51,18 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("%w (logs are in %s)", err, dir)
 	}
+	if !d.Keep {
+		d.tidy()
+	}
 	d.farewell(time.Since(began))
 	return nil
+}
+
+// tidy leaves the archive alone.
+func (d *demo) tidy() {
+	for _, name := range []string{"server-1.log", "server-2.log", "server-2"} {
+		_ = os.RemoveAll(d.path(name)) // what stays is in a temporary directory
+	}
 }
 
 // run takes the steps.

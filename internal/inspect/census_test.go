@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"reflect"
@@ -90,4 +91,22 @@ func TestCountNamesUnknownTypes(t *testing.T) {
 	if last := got.Stats[len(got.Stats)-1]; last.Name != "Unknown(99)" || last.Count != 1 {
 		t.Errorf("got %+v, want one Unknown(99)", last)
 	}
+}
+
+// What is counted adds up to what was read.
+func FuzzCount(f *testing.F) {
+	f.Add(golden.StateBin(f, "consul-1.21.4/empty.snap"), 2)
+	f.Add([]byte("\x81\xa9LastIndex\x05\x02\x81\xa3Key\xa3a/b"), 1)
+	f.Fuzz(func(t *testing.T, stream []byte, depth int) {
+		got, err := Count(bytes.NewReader(stream), Options{KVDetails: true, KVDepth: depth})
+		if err != nil {
+			if !errors.Is(err, record.ErrCorrupt) {
+				t.Errorf("%v is not marked as corrupt", err)
+			}
+			return
+		}
+		if len(got.Stats) > 0 && got.TotalSize != int64(len(stream)) {
+			t.Errorf("sizes add up to %d of %d bytes", got.TotalSize, len(stream))
+		}
+	})
 }

@@ -40,3 +40,15 @@ func TestCompile(t *testing.T) {
 		})
 	}
 }
+
+func FuzzCompile(f *testing.F) {
+	f.Add("^geo-(.*)$", "${match(1)}")
+	f.Add("", "$${name.full}-${name.prefix}")
+	f.Add("(", "${1 + match(\"2\")}")
+	f.Fuzz(func(t *testing.T, re, service string) {
+		_, _ = Compile(&record.PreparedQuery{
+			Template: record.QueryTemplate{Type: TypeNamePrefix, Regexp: re},
+			Service:  record.QueryService{Service: service},
+		})
+	})
+}
