@@ -17,7 +17,7 @@ func TestForms(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		in   any
-		want string // prefix of the encoding for long values, else all of it
+		want string // the encoding, or how it begins if it ends in …
 	}{
 		{"nil slice", []string(nil), "\xc0"},
 		{"empty slice", []string{}, "\x90"},
@@ -33,8 +33,8 @@ func TestForms(t *testing.T) {
 		{"float32", float32(90), "\xca\x42\xb4\x00\x00"}, {"float64", 1.5, "\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00"},
 		{"nil bytes", []byte(nil), "\xc0"}, {"empty bytes", []byte{}, "\xa0"}, {"bytes", []byte("ab"), "\xa2ab"},
 		{"31", long[:31], "\xbf" + long[:31]}, {"32", long[:32], "\xda\x00\x20" + long[:32]},
-		{"65535", long[:65535], "\xda\xff\xff"}, {"65536", long[:65536], "\xdb\x00\x01\x00\x00"},
-		{"16 items", make([]bool, 16), "\xdc\x00\x10\xc2"},
+		{"65535", long[:65535], "\xda\xff\xffxxx…"}, {"65536", long[:65536], "\xdb\x00\x01\x00\x00xxx…"},
+		{"16 items", make([]bool, 16), "\xdc\x00\x10\xc2…"},
 		{"nil pointer", (*int)(nil), "\xc0"},
 		{"duration", 10 * time.Second, "\xcf\x00\x00\x00\x02\x54\x0b\xe4\x00"},
 		{"zero time", time.Time{}, "\xaf\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff"},
@@ -42,7 +42,8 @@ func TestForms(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := string(Append(nil, c.in))
-			if got != c.want && !(len(c.want) < len(got) && len(got) > 60000 && strings.HasPrefix(got, c.want)) && !(c.name == "16 items" && strings.HasPrefix(got, c.want)) {
+			begins, long := strings.CutSuffix(c.want, "…")
+			if got != c.want && !(long && strings.HasPrefix(got, begins)) {
 				t.Fatalf("got %q, want %q", got[:min(40, len(got))], c.want[:min(40, len(c.want))])
 			}
 			back := reflect.New(reflect.TypeOf(c.in))

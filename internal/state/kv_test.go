@@ -79,6 +79,8 @@ func TestApplyKV(t *testing.T) {
 			&record.KVEntry{Key: "k", Session: sessionA, LockIndex: 1, CreateIndex: 11, ModifyIndex: 11}},
 		{"set on a locked key keeps the lock and zeroes its index", []step{{KVLock, record.KVEntry{Key: "k", Session: sessionA}, true, ""}, {KVSet, record.KVEntry{Key: "k", Value: v("2")}, true, ""}},
 			&record.KVEntry{Key: "k", Session: sessionA, Value: v("2"), CreateIndex: 11, ModifyIndex: 12}},
+		{"unlock without a session", []step{{KVSet, record.KVEntry{Key: "k"}, true, ""}, {KVUnlock, record.KVEntry{Key: "k"}, false, "missing session"}},
+			&record.KVEntry{Key: "k", CreateIndex: 11, ModifyIndex: 11}},
 		{"lock without a session", []step{{KVLock, record.KVEntry{Key: "k"}, false, "missing session"}}, nil},
 		{"lock with an unknown session", []step{{KVLock, record.KVEntry{Key: "k", Session: "x"}, false, `invalid session "x"`}}, nil},
 		{"no key", []step{{KVSet, record.KVEntry{}, false, "missing key"}}, nil},

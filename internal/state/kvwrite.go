@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/lictor-dr/lictor/internal/record"
@@ -21,6 +22,11 @@ const (
 	KVDeleteTree KVOp = "delete-tree" // deletes all keys that begin with the given one, which may be empty
 )
 
+var (
+	errNoKey     = errors.New("missing key")
+	errNoSession = errors.New("missing session")
+)
+
 // ApplyKV applies op, the log entry at index, to the KV table and tells whether its condition held. The store keeps e. An error
 // means that nothing but the applied index has changed.
 func (s *Store) ApplyKV(index, term uint64, op KVOp, e *record.KVEntry) (bool, error) {
@@ -28,7 +34,7 @@ func (s *Store) ApplyKV(index, term uint64, op KVOp, e *record.KVEntry) (bool, e
 	defer s.mu.Unlock()
 	s.index, s.term = index, term
 	if e.Key == "" && op != KVDeleteTree {
-		return false, fmt.Errorf("missing key")
+		return false, errNoKey
 	}
 	t := &s.kv
 	old := t.get(e.Key)
@@ -45,7 +51,10 @@ func (s *Store) ApplyKV(index, term uint64, op KVOp, e *record.KVEntry) (bool, e
 	case KVLock:
 		return s.lock(index, old, e)
 	case KVUnlock:
-		if old == nil || e.Session == "" || old.Session != e.Session {
+		if e.Session == "" {
+			return false, errNoSession
+		}
+		if sessionOf(old) != e.Session {
 			return false, nil
 		}
 		t.put(index, old, e, "", old.LockIndex)
@@ -84,7 +93,7 @@ func sessionOf(e *record.KVEntry) string {
 // lock writes e and gives the lock to its session, unless another has it.
 func (s *Store) lock(index uint64, old, e *record.KVEntry) (bool, error) {
 	if e.Session == "" {
-		return false, fmt.Errorf("missing session")
+		return false, errNoSession
 	}
 	if found, err := s.db.Txn(false).First(tableSessions, indexID, e.Session); err != nil || found == nil {
 		return false, fmt.Errorf("invalid session %q", e.Session)
