@@ -1,6 +1,7 @@
 package agentconfig
 
 import (
+	"context"
 	"crypto/sha512"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/go-uuid"
+
+	"github.com/lictor-dr/lictor/internal/atomicfile"
 )
 
 // nodeIDFile is the name of the file in the data directory that remembers the node's ID.
@@ -77,17 +80,8 @@ func writeNodeID(dir, id string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("create the data directory: %w", err)
 	}
-	tmp, err := os.CreateTemp(dir, nodeIDFile+"-*.tmp") // 0600
-	if err != nil {
+	if err := atomicfile.WriteFile(context.Background(), filepath.Join(dir, nodeIDFile), []byte(id), nil); err != nil {
 		return fmt.Errorf("write %s: %w", nodeIDFile, err)
-	}
-	_, err = tmp.WriteString(id)
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), filepath.Join(dir, nodeIDFile))
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", nodeIDFile, err), os.Remove(tmp.Name()))
 	}
 	return nil
 }

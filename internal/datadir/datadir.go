@@ -117,8 +117,19 @@ func (d *Dir) writeFormat(name, version string) error {
 	return atomicfile.WriteFile(context.Background(), name, append(b, '\n'), nil)
 }
 
-// sweep empties the scratch directory of what a killed process has left.
+// sweep removes what a killed process has left: files it had not finished, and all in the scratch directory.
 func (d *Dir) sweep() error {
+	for _, pattern := range []string{formatName + ".tmp*", "node-id.tmp*"} {
+		unfinished, err := filepath.Glob(filepath.Join(d.path, pattern))
+		if err != nil {
+			return err
+		}
+		for _, name := range unfinished {
+			if err := os.Remove(name); err != nil {
+				return fmt.Errorf("remove unfinished file: %w", err)
+			}
+		}
+	}
 	if err := os.RemoveAll(d.Scratch()); err != nil {
 		return fmt.Errorf("empty scratch directory: %w", err)
 	}

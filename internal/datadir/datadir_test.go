@@ -79,9 +79,17 @@ func TestScratchIsSwept(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(d.Scratch(), "left"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range []string{formatName + ".tmp123", "node-id.tmp77"} {
+		if err := os.WriteFile(d.Path(name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	d.Close()
 	d = mustOpen(t, path)
 	defer d.Close()
+	if unfinished, _ := filepath.Glob(d.Path("*tmp*")); len(unfinished) > 0 {
+		t.Errorf("unfinished files left: %v", unfinished)
+	}
 	left, err := os.ReadDir(d.Scratch())
 	if err != nil || len(left) > 0 {
 		t.Errorf("left in scratch: %v, %v", left, err)

@@ -8,8 +8,6 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
-	wal "github.com/hashicorp/raft-wal"
-	"github.com/hashicorp/raft-wal/metadb"
 
 	"github.com/lictor-dr/lictor/internal/snapstore"
 )
@@ -19,13 +17,14 @@ type disk struct {
 	logs      raft.LogStore
 	stable    raft.StableStore
 	snapshots raft.SnapshotStore
-	close     func() error
+	dir       string      // empty in memory
+	log       *healingLog // nil in memory
 }
 
 func openDisk(dir string, log hclog.Logger) (*disk, error) {
 	if dir == "" {
 		mem := raft.NewInmemStore()
-		return &disk{mem, mem, raft.NewInmemSnapshotStore(), func() error { return nil }}, nil
+		return &disk{logs: mem, stable: mem, snapshots: raft.NewInmemSnapshotStore()}, nil
 	}
 	snapshots, err := snapstore.OpenDir(filepath.Join(dir, "snapshots"), log.Named("raft.snapshot"))
 	if err != nil {
@@ -35,16 +34,80 @@ func openDisk(dir string, log hclog.Logger) (*disk, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make log directory: %w", err)
 	}
-	meta := new(metadb.BoltMetaDB) // ours, because the log does not close it, and with it its file lock
-	logs, err := wal.Open(path, wal.WithMetaStore(meta), wal.WithLogger(log.Named("raft.wal")))
+	logs, err := openLog(path, snapshots, log)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open log in %s: %w", path, err), meta.Close())
+		return nil, err
 	}
-	closeBoth := func() error { return errors.Join(logs.Close(), meta.Close()) }
-	if err := emptyOvertakenLog(logs, snapshots, log); err != nil {
-		return nil, errors.Join(err, closeBoth())
+	if err := errors.Join(checkReach(logs, snapshots), forgetUnfinishedStart(logs, snapshots)); err != nil {
+		return nil, errors.Join(err, logs.Close())
 	}
-	return &disk{logs, logs, snapshots, closeBoth}, nil
+	return &disk{logs: logs, stable: logs, snapshots: snapshots, dir: dir, log: logs}, nil
+}
+
+func (d *disk) close() error {
+	if d.log == nil {
+		return nil
+	}
+	return d.log.Close()
+}
+
+// failure tells why nothing can be written at the moment, nil if it can.
+func (d *disk) failure() error {
+	if d.log == nil {
+		return nil
+	}
+	return d.log.Failure()
+}
+
+// segmentSpace is what a new segment of the log takes, and a little more: it is given its size when it is made.
+const segmentSpace = 64<<20 + 256<<10
+
+// checkSpace makes sure that there is space for the segment of the log that comes after a restore. Without it, the new state would be in
+// place, and nothing could be written to it.
+func (d *disk) checkSpace() error {
+	if d.dir == "" {
+		return nil
+	}
+	free, ok := freeSpace(d.dir)
+	if ok && free < segmentSpace {
+		return fmt.Errorf("no space left on device: %d MB are free in %s, and a restore needs %d MB more than the snapshot; nothing was changed",
+			free>>20, d.dir, segmentSpace>>20)
+	}
+	return nil
+}
+
+// checkReach refuses a log that begins behind the newest snapshot which can be read: what came between is lost.
+func checkReach(logs raft.LogStore, snapshots *snapstore.Dir) error {
+	list, err := snapshots.List()
+	if err != nil {
+		return err
+	}
+	first, err := logs.FirstIndex()
+	if err != nil || first <= 1 {
+		return err
+	}
+	if len(list) == 0 || list[0].Index+1 < first {
+		return fmt.Errorf("the log begins at index %d, and no snapshot that can be read covers what came before it: "+
+			"look into raft/snapshots, or restore a saved snapshot into a new data directory", first)
+	}
+	return nil
+}
+
+// currentTerm is where Raft keeps its term.
+var currentTerm = []byte("CurrentTerm")
+
+// forgetUnfinishedStart takes back the term that a killed first start has left: Raft sets it before it writes its first entry, and
+// would take the directory for one that has been in use. Nothing can have been acknowledged without an entry or a snapshot.
+func forgetUnfinishedStart(logs *healingLog, snapshots *snapstore.Dir) error {
+	last, err := logs.LastIndex()
+	if err != nil || last > 0 {
+		return err
+	}
+	empty, err := snapshots.Empty()
+	if err != nil || !empty {
+		return err
+	}
+	return logs.SetUint64(currentTerm, 0)
 }
 
 // emptyOvertakenLog empties a log that ends below the newest snapshot. A kill inside a restore leaves one, and Raft could never append

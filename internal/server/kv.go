@@ -47,7 +47,7 @@ func (s *Server) apply(ctx context.Context, entry []byte) (fsm.Result, error) {
 	f := s.raft.Apply(entry, enqueueTimeout)
 	switch err := f.Error(); {
 	case errors.Is(err, raft.ErrNotLeader):
-		return fsm.Result{}, ErrNoLeader
+		return fsm.Result{}, s.noLeader()
 	case err != nil:
 		return fsm.Result{}, fmt.Errorf("raft apply failed: %w", err)
 	}

@@ -29,7 +29,7 @@ var errBusy = errors.New("another restore is running; wait for it to end and loo
 // through nevertheless. On any error before Raft has taken the new state, the server is as it was.
 func (s *Server) Restore(ctx context.Context, body io.Reader, allow []record.Type) error {
 	if !s.Leading() {
-		return ErrNoLeader
+		return s.noLeader()
 	}
 	if !s.restoring.TryLock() {
 		return errBusy
@@ -40,7 +40,7 @@ func (s *Server) Restore(ctx context.Context, body io.Reader, allow []record.Typ
 		return err
 	}
 	defer staged.discard()
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), s.disk.checkSpace()); err != nil {
 		return err
 	}
 	return s.install(staged)
@@ -56,7 +56,11 @@ func (s *Server) install(staged *staged) error {
 	s.leading.Store(false)
 	if err := s.raft.Restore(meta, adopted, restoreTimeout); err != nil {
 		s.leading.Store(s.raft.State() == raft.Leader)
-		return fmt.Errorf("Raft error when restoring snapshot: %w", err)
+		if s.Store() == adopted.State {
+			return fmt.Errorf("Raft error when restoring snapshot: %w; the snapshot IS restored and stays so, but the server cannot go on "+
+				"from it yet: look at its log, and do not restore again before it has a leader", err)
+		}
+		return fmt.Errorf("Raft error when restoring snapshot: %w; nothing was changed", err)
 	}
 	s.renewed <- struct{}{}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -26,7 +26,7 @@ func (s *Saved) Index() uint64 { return s.index }
 func (s *Server) Save(ctx context.Context, stale bool) (*Saved, error) {
 	if !stale {
 		if !s.Leading() {
-			return nil, ErrNoLeader
+			return nil, s.noLeader()
 		}
 		if err := s.raft.VerifyLeader().Error(); err != nil {
 			return nil, fmt.Errorf("confirm leadership: %w", err)

@@ -149,7 +149,8 @@ func (s *Server) Close() error {
 	return errors.Join(err, s.disk.close())
 }
 
-// hold calls try until it returns true, for as long as a request waits for a leader. It returns [ErrNoLeader] if that time runs out.
+// hold calls try until it returns true, for as long as a request waits for a leader. If that time runs out it returns [ErrNoLeader],
+// with the cause if it is known.
 func (s *Server) hold(ctx context.Context, try func() bool) error {
 	timeout := time.NewTimer(s.config.HoldTimeout)
 	defer timeout.Stop()
@@ -160,9 +161,17 @@ func (s *Server) hold(ctx context.Context, try func() bool) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timeout.C:
-			return ErrNoLeader
+			return s.noLeader()
 		case <-poll.C:
 		}
 	}
 	return nil
+}
+
+// noLeader is [ErrNoLeader] with the reason why there is none, as far as this server knows.
+func (s *Server) noLeader() error {
+	if err := s.disk.failure(); err != nil {
+		return fmt.Errorf("%w: the log cannot be written: %w", ErrNoLeader, err)
+	}
+	return ErrNoLeader
 }

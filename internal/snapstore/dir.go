@@ -60,6 +60,12 @@ func OpenDir(path string, log hclog.Logger) (*Dir, error) {
 	return &Dir{path: path, log: log}, nil
 }
 
+// Empty tells whether there is no snapshot, not even one that cannot be read.
+func (d *Dir) Empty() (bool, error) {
+	entries, err := os.ReadDir(d.path)
+	return len(entries) == 0, err
+}
+
 // List returns the metadata of all snapshots, newest first. One that cannot be read is logged and left out.
 func (d *Dir) List() ([]*raft.SnapshotMeta, error) {
 	metas, err := d.list()
