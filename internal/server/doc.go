@@ -16,6 +16,18 @@
 // between the rename and the emptying leaves a log that ends below the newest snapshot, to which nothing could ever be appended
 // again: at start such a log is emptied, once the snapshot has been read and found good.
 //
+// # A disk that fails or is full
+//
+// A write that cannot be made durable is refused, with the cause. The log store under Raft stays broken after such a failure; it is
+// closed and opened again with the next write, and what was not acknowledged is cut off. So the server goes on by itself once there is
+// space. Until then it has no leader, answers stale reads, and says in every refusal why. A restore is refused before Raft hears of it if
+// the log's next segment (64 MiB) would not fit beside the new state.
+//
+// # Start
+//
+// A log that begins behind the newest snapshot which can be read is refused: what came between is lost, and going on would hide it. The
+// term that a killed first start has left, without any entry or snapshot, is taken back.
+//
 // # Goroutines
 //
 // Raft owns its own. One goroutine follows leadership, and does what a new leader has to do: confirm the state with a barrier,
