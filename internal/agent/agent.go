@@ -101,7 +101,7 @@ func (a *Agent) startServer() error {
 
 func (a *Agent) serverConfig() server.Config {
 	c := server.DefaultConfig()
-	c.NodeID, c.NodeName, c.Datacenter = a.config.NodeID, a.config.NodeName, a.config.Datacenter
+	c.NodeID, c.Datacenter = a.config.NodeID, a.config.Datacenter
 	c.Address = netip.AddrPortFrom(a.config.AdvertiseAddr, uint16(a.config.ServerPort)).String()
 	if a.dir != nil && !a.config.DevMode {
 		c.Dir, c.Scratch = a.dir.Path("raft"), a.dir.Scratch()

@@ -59,8 +59,6 @@ type Config struct {
 	// Raft tunes the Raft library.
 	Raft RaftConfig
 
-	// LeaveDrainTime is how long requests are still served after a graceful leave.
-	LeaveDrainTime time.Duration
 	// LeaveOnTerminate makes SIGTERM leave gracefully instead of just stopping.
 	LeaveOnTerminate bool
 	// SkipLeaveOnInterrupt makes SIGINT stop without a graceful leave.
@@ -90,7 +88,6 @@ type UnixSocketConfig struct {
 type LimitsConfig struct {
 	HTTPMaxConnsPerClient int // open HTTP connections per client address; 0 or less is unlimited
 	KVMaxValueSize        int // bytes of one value written through the KV endpoint
-	TxnMaxReqLen          int // bytes of a transaction's request body
 }
 
 // HTTPConfig holds what applies to every HTTP request.
@@ -166,12 +163,10 @@ func setLimits(s *settings, c *Config) error {
 	c.Limits = LimitsConfig{
 		HTTPMaxConnsPerClient: s.integer("limits.http_max_conns_per_client"),
 		KVMaxValueSize:        s.integer("limits.kv_max_value_size"),
-		TxnMaxReqLen:          s.integer("limits.txn_max_req_len"),
 	}
 	c.DefaultQueryTime = s.duration("default_query_time")
 	c.MaxQueryTime = s.duration("max_query_time")
 	c.RPCHoldTimeout = s.duration("performance.rpc_hold_timeout")
-	c.LeaveDrainTime = s.duration("performance.leave_drain_time")
 	return checkFileLimit(c.Limits.HTTPMaxConnsPerClient)
 }
 

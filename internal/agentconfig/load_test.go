@@ -67,10 +67,10 @@ func TestDefaults(t *testing.T) {
 		"role":         c.Server && c.Bootstrap && c.BootstrapExpect == 1,
 		"addresses":    c.BindAddr.String() == "127.0.0.1" && c.AdvertiseAddr.String() == "127.0.0.1" && c.ServerPort == 8300,
 		"listeners":    slices.Equal(c.HTTPListeners, []Listener{{"tcp", "127.0.0.1:8500"}}) && c.HTTPPort == 8500,
-		"limits":       c.Limits == LimitsConfig{200, 524288, 524288},
+		"limits":       c.Limits == LimitsConfig{200, 524288},
 		"times":        c.DefaultQueryTime == 300*time.Second && c.MaxQueryTime == 600*time.Second && c.RPCHoldTimeout == 7*time.Second,
 		"raft":         c.Raft == RaftConfig{5, 5 * time.Second, 5 * time.Second, 2500 * time.Millisecond, 16384, 30 * time.Second, 10240, false},
-		"leaving":      c.LeaveDrainTime == 5*time.Second && !c.LeaveOnTerminate && c.SkipLeaveOnInterrupt,
+		"leaving":      !c.LeaveOnTerminate && c.SkipLeaveOnInterrupt,
 		"log":          c.Log == LogConfig{Level: "INFO", RotateDuration: 24 * time.Hour, SyslogFacility: "LOCAL0"},
 		"debug":        !c.EnableDebug,
 		"unix sockets": c.UnixSockets == UnixSocketConfig{UID: -1, GID: -1},
@@ -232,12 +232,12 @@ func TestServedKeys(t *testing.T) {
 		unix_sockets { user = "1000" group = "1001" mode = "0770" }
 		http_config { allow_write_http_from = ["10.0.0.0/8"] max_header_bytes = 4096 }
 		disable_http_unprintable_char_filter = true
-		limits { http_max_conns_per_client = 7 kv_max_value_size = 8 txn_max_req_len = 9 }
+		limits { http_max_conns_per_client = 7 kv_max_value_size = 8 }
 		raft_snapshot_threshold = 0
 		raft_snapshot_interval = "1h30m"
 		raft_trailing_logs = 5
 		raft_prevote_disabled = true
-		performance { raft_multiplier = 1 rpc_hold_timeout = "1s" leave_drain_time = "2s" }
+		performance { raft_multiplier = 1 rpc_hold_timeout = "1s" }
 		skip_leave_on_interrupt = false
 		disable_host_node_id = false
 		log_level = "err"
@@ -251,13 +251,13 @@ func TestServedKeys(t *testing.T) {
 	if n := c.HTTP.AllowWriteFrom; len(n) != 1 || n[0].String() != "10.0.0.0/8" || c.HTTP.MaxHeaderBytes != 4096 || !c.HTTP.AllowUnprintablePaths {
 		t.Errorf("http: %+v", c.HTTP)
 	}
-	if c.Limits != (LimitsConfig{7, 8, 9}) {
+	if c.Limits != (LimitsConfig{7, 8}) {
 		t.Errorf("limits: %+v", c.Limits)
 	}
 	if c.Raft != (RaftConfig{1, time.Second, time.Second, 500 * time.Millisecond, 16384, 90 * time.Minute, 5, true}) {
 		t.Errorf("raft: %+v", c.Raft)
 	}
-	if c.RPCHoldTimeout != time.Second || c.LeaveDrainTime != 2*time.Second || c.SkipLeaveOnInterrupt || !c.NodeIDFromHost {
+	if c.RPCHoldTimeout != time.Second || c.SkipLeaveOnInterrupt || !c.NodeIDFromHost {
 		t.Errorf("config: %+v", c)
 	}
 	if c.Log.Level != "ERROR" || !c.Log.JSON || c.PIDFile != "/run/x.pid" || c.NodeID != "abcdef01-2345-6789-abcd-ef0123456789" {

@@ -71,6 +71,8 @@ var notServed = []rule{
 	{key: "session_ttl_min", why: "sessions are not served by this release"},
 	{key: "discovery_max_stale", why: noCatalog},
 	{key: "cache", why: "the agent cache is not served by this release"},
+	{key: "limits.txn_max_req_len", why: "transactions are not served by this release"},
+	{key: "performance.leave_drain_time", why: noJoin},
 	{key: "limits.rpc_rate", why: "requests to other servers are not served by this release", harmless: negative},
 	{key: "limits.rpc_max_burst", why: "requests to other servers are not served by this release"},
 	{key: "limits.rpc_client_timeout", why: "requests to other servers are not served by this release"},

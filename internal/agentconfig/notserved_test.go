@@ -10,9 +10,9 @@ import (
 var servedKeys = strings.Fields(`node_name node_id node_meta disable_host_node_id datacenter data_dir server bootstrap
 	bootstrap_expect raft_protocol bind_addr client_addr advertise_addr addresses.http unix_sockets.user unix_sockets.group
 	unix_sockets.mode ports.http ports.server leave_on_terminate skip_leave_on_interrupt performance.raft_multiplier
-	performance.leave_drain_time performance.rpc_hold_timeout raft_snapshot_threshold raft_snapshot_interval
+	performance.rpc_hold_timeout raft_snapshot_threshold raft_snapshot_interval
 	raft_trailing_logs raft_prevote_disabled limits.http_max_conns_per_client limits.kv_max_value_size
-	limits.txn_max_req_len default_query_time max_query_time http_config.block_endpoints
+	default_query_time max_query_time http_config.block_endpoints
 	http_config.allow_write_http_from http_config.response_headers http_config.max_header_bytes
 	disable_http_unprintable_char_filter enable_debug log_level log_json log_file log_rotate_bytes log_rotate_duration
 	log_rotate_max_files enable_syslog syslog_facility pid_file`)

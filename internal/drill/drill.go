@@ -43,7 +43,7 @@ func Run(ctx context.Context, open func() (io.ReadCloser, error)) (*Report, erro
 // start starts the throw-away engine.
 func start(ctx context.Context) (*server.Server, error) {
 	c := server.DefaultConfig()
-	c.NodeID, c.NodeName, c.Address = "d4111000-0000-4000-8000-000000000001", "drill", "drill:8300"
+	c.NodeID, c.Address = "d4111000-0000-4000-8000-000000000001", "drill:8300"
 	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout = 50*time.Millisecond, 50*time.Millisecond, 30*time.Millisecond
 	engine, err := server.New(c)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 // Config is what a server needs to know. All fields without a default must be set.
 type Config struct {
 	NodeID     string // UUID; the server's ID in Raft
-	NodeName   string
 	Datacenter string
 
 	// Dir is the directory for Raft's log and snapshots, or empty to keep them in memory.

@@ -22,7 +22,6 @@ const testdata = "../../testdata"
 func testConfig(dir string) Config {
 	c := DefaultConfig()
 	c.NodeID = "aaaaaaaa-0000-4000-8000-000000000001"
-	c.NodeName = "test"
 	c.Address = "127.0.0.1:8300"
 	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout = 50*time.Millisecond, 50*time.Millisecond, 30*time.Millisecond
 	c.Dir = dir
