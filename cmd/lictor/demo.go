@@ -63,7 +63,7 @@ func (c *demoCommand) run(args []string) int {
 	defer stop()
 	err = demo.Run(ctx, demo.Options{Out: c.out, Keep: c.keep, Program: executable, Name: c.name, Call: c.call(executable)})
 	if errors.Is(err, context.Canceled) {
-		return c.fail("Demo interrupted: its servers are stopped")
+		return c.fail("Demo interrupted: its servers are stopped, its directory is gone")
 	}
 	if err != nil {
 		return c.fail("Error running demo: %s", err)

@@ -34,7 +34,7 @@ type demo struct {
 	steps   int
 }
 
-// Run runs the demo, printing as it goes. After an error nothing runs any more.
+// Run runs the demo, printing as it goes. After an error nothing runs any more; if ctx has ended, nothing is left at all.
 func Run(ctx context.Context, o Options) error {
 	dir, err := os.MkdirTemp("", "lictor-demo-")
 	if err != nil {
@@ -47,6 +47,9 @@ func Run(ctx context.Context, o Options) error {
 	d.first.kill()
 	if err != nil || !d.Keep {
 		d.second.kill()
+	}
+	if ctx.Err() != nil {
+		return errors.Join(ctx.Err(), os.RemoveAll(dir))
 	}
 	if err != nil {
 		return fmt.Errorf("%w (logs are in %s)", err, dir)
