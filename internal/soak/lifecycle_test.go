@@ -6,9 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/httptrace"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -47,7 +45,7 @@ func TestSignalsStopCleanly(t *testing.T) {
 	s := newSite(t, t.TempDir())
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p := s.start(t, tt.settings).ready(t)
+			p := s.start(t, tt.settings+" enable_debug = true").ready(t)
 			for before := range i {
 				p.holds(t, fmt.Sprint("before/", before), "v")
 			}
@@ -78,24 +76,18 @@ func block(t *testing.T, p *process, queries int) <-chan error {
 		t.Fatal(err)
 	}
 	ended := make(chan error, queries)
-	var sent sync.WaitGroup
 	for range queries {
-		sent.Add(1)
-		trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { sent.Done() }}
 		go func() {
 			path := fmt.Sprintf("/v1/kv/before/?recurse&wait=5m&index=%d", a.index())
-			b, err := p.get(httptrace.WithClientTrace(context.Background(), trace), path)
+			b, err := p.get(context.Background(), path)
 			if err == nil && b.status != http.StatusOK {
 				err = fmt.Errorf("status %d", b.status)
 			}
 			ended <- err
 		}()
 	}
-	sent.Wait()
-	for range 10 { // what was sent before these is in the server by the time that they are answered
-		if _, err := p.get(context.Background(), "/v1/status/leader"); err != nil {
-			t.Fatal(err)
-		}
+	if err := eventually(readyLimit, func() error { return blocked(p, queries) }); err != nil {
+		t.Fatal(err)
 	}
 	select {
 	case err := <-ended:
@@ -103,4 +95,23 @@ func block(t *testing.T, p *process, queries int) <-chan error {
 	default:
 	}
 	return ended
+}
+
+// blocked tells whether so many queries block in the server, by a look at its goroutines.
+func blocked(p *process, queries int) error {
+	a, err := p.get(context.Background(), "/debug/pprof/goroutine?debug=1")
+	if err != nil {
+		return err
+	}
+	n := 0
+	for stack := range strings.SplitSeq(string(a.body), "\n\n") {
+		var same int
+		if _, err := fmt.Sscanf(stack, "%d @", &same); err == nil && strings.Contains(stack, "httpapi.fetchAfter") {
+			n += same
+		}
+	}
+	if n != queries {
+		return fmt.Errorf("%d of %d queries block", n, queries)
+	}
+	return nil
 }
