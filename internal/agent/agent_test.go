@@ -14,6 +14,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -307,5 +308,33 @@ func TestDamagedArchiveOverHTTP(t *testing.T) {
 	want := `failed to read snapshot file: failed checking integrity of snapshot: hash check failed for "state.bin"`
 	if status != 500 || !strings.HasPrefix(string(body), want) || !strings.HasPrefix(header.Get("Content-Type"), "text/plain") {
 		t.Errorf("%d %q %s", status, header.Get("Content-Type"), body)
+	}
+}
+
+// A connection on which nothing is asked does not hold up the end of the agent.
+func TestSilentConnectionDoesNotDelayTheStop(t *testing.T) {
+	a, err := Open(load(t, "-dev"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Start(hclog.NewNullLogger()); err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("tcp", a.config.HTTPListeners[0].Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	do(t, a, "GET", "/v1/status/leader", nil) // comes after the silent one in the listener's queue
+	done := make(chan error, 1)
+	go func() { done <- a.Close() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(drainTimeout - time.Second):
+		t.Error("the agent waits for a client that asks nothing")
+		<-done
 	}
 }

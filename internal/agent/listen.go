@@ -24,6 +24,9 @@ func (a *Agent) listen() error {
 	a.handler = httpapi.New(config, &backend{a}, a.log.Named("http"))
 	a.limiter = httpapi.NewConnLimiter(a.config.Limits.HTTPMaxConnsPerClient)
 	a.web = a.handler.NewServer()
+	silent := &silentConns{conns: map[net.Conn]struct{}{}}
+	a.web.ConnState = silent.track
+	a.web.RegisterOnShutdown(silent.closeSoon)
 	if a.config.EnableDebug {
 		a.web.Handler = withProfiling(a.handler)
 	}
