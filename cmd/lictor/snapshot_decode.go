@@ -11,6 +11,7 @@ import (
 
 	"github.com/lictor-dr/lictor/internal/archive"
 	"github.com/lictor-dr/lictor/internal/backup"
+	"github.com/lictor-dr/lictor/internal/inspect"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/recordjson"
 )
@@ -78,7 +79,7 @@ func (c *snapshotDecode) run(args []string) int {
 	var badRecords *archive.StateError
 	switch {
 	case errors.As(err, &badRecords):
-		return c.fail("Error extracting snapshot data: %s", recordFault(badRecords))
+		return c.fail("Error extracting snapshot data: %s", inspect.Explain(badRecords))
 	case err != nil:
 		return c.fail("Error reading snapshot: %s", err)
 	}

@@ -8,8 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
-	"github.com/lictor-dr/lictor/internal/record"
 )
 
 // oneFile checks the arguments of a command that takes one file. The texts are
@@ -47,16 +45,4 @@ func (p *program) sayJSON(say func(string, ...any), result any) int {
 
 func indexDiffers(said, inside uint64) string {
 	return fmt.Sprintf("the server said that the snapshot is at index %d, but it is at index %d", said, inside)
-}
-
-// recordFault words an error about a record as Consul does.
-func recordFault(err error) string {
-	var at *record.Error
-	switch {
-	case !errors.As(err, &at):
-		return err.Error()
-	case at.Number == 0:
-		return fmt.Sprintf("%v (in the header of state.bin)", at.Err)
-	}
-	return fmt.Sprintf("failed to decode msg type %s, error %v (record %d, at byte %d of state.bin)", at.Type, at.Err, at.Number, at.Offset)
 }

@@ -13,19 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lictor-dr/lictor/internal/golden"
 	"github.com/lictor-dr/lictor/internal/record"
 )
-
-const testdata = "../../testdata"
-
-func fixture(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(testdata, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 // quiet shows no progress.
 type quiet struct{}
@@ -66,7 +56,7 @@ func TestSaveToAFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("old"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	archive := fixture(t, "consul-1.21.4/full.snap")
+	archive := golden.Read(t, "consul-1.21.4/full.snap")
 	res, err := Save(t.Context(), &source{body: bytes.NewReader(archive)}, &File{Path: path}, quiet{})
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +86,7 @@ func TestSaveToAFile(t *testing.T) {
 
 func TestSaveToAPipe(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	archive := fixture(t, "consul-1.21.4/kv.snap")
+	archive := golden.Read(t, "consul-1.21.4/kv.snap")
 	var out bytes.Buffer
 	if _, err := Save(t.Context(), &source{body: bytes.NewReader(archive)}, &Pipe{Out: &out}, quiet{}); err != nil {
 		t.Fatal(err)
@@ -130,7 +120,7 @@ var (
 func words(s string) []string { return strings.Fields(s) }
 
 func TestDamagedArchives(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(testdata, "damaged", "*.snap"))
+	files, err := filepath.Glob(golden.Path("damaged/*.snap"))
 	if err != nil || len(files) < 60 {
 		t.Fatalf("%d fixtures, %v", len(files), err)
 	}
@@ -139,7 +129,7 @@ func TestDamagedArchives(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "b.snap")
-			res, err := Save(t.Context(), &source{body: bytes.NewReader(fixture(t, "damaged/"+name+".snap"))}, &File{Path: path}, quiet{})
+			res, err := Save(t.Context(), &source{body: bytes.NewReader(golden.Read(t, "damaged/"+name+".snap"))}, &File{Path: path}, quiet{})
 			hint, fatal := unrestorable[name]
 			if fatal || slices.Contains(harmless, name) {
 				checkKept(t, res, err, hint)
@@ -188,7 +178,7 @@ func (c *cutAfter) Read(p []byte) (int, error) {
 }
 
 func TestFailuresLeaveNothing(t *testing.T) {
-	archive := fixture(t, "consul-1.21.4/kv.snap")
+	archive := golden.Read(t, "consul-1.21.4/kv.snap")
 	half := bytes.NewReader(archive[:len(archive)/2])
 	broken := errors.New("connection reset")
 	for _, c := range []struct {
@@ -233,7 +223,7 @@ type errorReader struct{ err error }
 func (r errorReader) Read([]byte) (int, error) { return 0, r.err }
 
 func TestPlacesThatFail(t *testing.T) {
-	archive := fixture(t, "consul-1.21.4/kv.snap")
+	archive := golden.Read(t, "consul-1.21.4/kv.snap")
 	dir := t.TempDir()
 	taken := filepath.Join(dir, "taken")
 	if err := os.MkdirAll(filepath.Join(taken, "x"), 0o700); err != nil {
@@ -290,7 +280,7 @@ func TestRefusalsAreToldOnce(t *testing.T) {
 }
 
 func TestResultHasTimes(t *testing.T) {
-	res, err := Save(t.Context(), &source{body: bytes.NewReader(fixture(t, "consul-1.21.4/empty.snap"))}, &Pipe{Out: io.Discard}, quiet{})
+	res, err := Save(t.Context(), &source{body: bytes.NewReader(golden.Read(t, "consul-1.21.4/empty.snap"))}, &Pipe{Out: io.Discard}, quiet{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/archive"
+	"github.com/lictor-dr/lictor/internal/golden"
 	"github.com/lictor-dr/lictor/internal/msgpack"
 	"github.com/lictor-dr/lictor/internal/record"
 )
@@ -110,7 +111,7 @@ func TestVisit(t *testing.T) {
 }
 
 func TestVerifyTellsDamageFromTrouble(t *testing.T) {
-	good := fixture(t, "consul-1.21.4/kv.snap")
+	good := golden.Read(t, "consul-1.21.4/kv.snap")
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	trouble := errors.New("read error")
@@ -121,9 +122,9 @@ func TestVerifyTellsDamageFromTrouble(t *testing.T) {
 		want error
 	}{
 		{"container", t.Context(), bytes.NewReader(good[:100]), archive.ErrCorrupt},
-		{"records", t.Context(), bytes.NewReader(fixture(t, "damaged/state-truncated.snap")), record.ErrCorrupt},
-		{"size", t.Context(), bytes.NewReader(fixture(t, "damaged/meta-size-small.snap")), archive.ErrNotRestorable},
-		{"version", t.Context(), bytes.NewReader(fixture(t, "damaged/meta-version-2.snap")), archive.ErrNotRestorable},
+		{"records", t.Context(), bytes.NewReader(golden.Read(t, "damaged/state-truncated.snap")), record.ErrCorrupt},
+		{"size", t.Context(), bytes.NewReader(golden.Read(t, "damaged/meta-size-small.snap")), archive.ErrNotRestorable},
+		{"version", t.Context(), bytes.NewReader(golden.Read(t, "damaged/meta-version-2.snap")), archive.ErrNotRestorable},
 		{"reading", t.Context(), io.MultiReader(bytes.NewReader(good[:5000]), errorReader{trouble}), trouble},
 		{"cancelled", cancelled, bytes.NewReader(good), context.Canceled},
 	} {
@@ -181,8 +182,8 @@ func TestVerifyIsBounded(t *testing.T) {
 }
 
 func FuzzVerify(f *testing.F) {
-	f.Add(fixture(f, "consul-1.21.4/empty.snap"))
-	f.Add(fixture(f, "damaged/state-legacy-acl.snap"))
+	f.Add(golden.Read(f, "consul-1.21.4/empty.snap"))
+	f.Add(golden.Read(f, "damaged/state-legacy-acl.snap"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_, err := Verify(context.Background(), bytes.NewReader(b), Options{})
 		if err != nil && !errors.Is(err, archive.ErrCorrupt) && !errors.Is(err, record.ErrCorrupt) && !errors.Is(err, archive.ErrNotRestorable) {

@@ -1,60 +1,22 @@
 package httpapi
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"encoding/json"
-	"io"
 	"maps"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/lictor-dr/lictor/internal/record"
+	"github.com/lictor-dr/lictor/internal/fsm"
+	"github.com/lictor-dr/lictor/internal/golden"
 	"github.com/lictor-dr/lictor/internal/state"
 )
-
-const testdata = "../../testdata/consul-1.21.4"
 
 // restoreFile returns the state in an archive.
 func restoreFile(t *testing.T, name string) *state.Store {
 	t.Helper()
-	f, err := os.Open(filepath.Join(testdata, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	gz, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr := tar.NewReader(gz)
-	for h, err := tr.Next(); h == nil || h.Name != "state.bin"; h, err = tr.Next() {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	records, err := record.NewReader(tr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := state.NewBuilder(records.Header())
-	for raw, err := records.Next(); err != io.EOF; raw, err = records.Next() {
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, err := record.Decode(raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := b.Add(raw.Type, v); err != nil {
-			t.Fatal(err)
-		}
-	}
-	store, err := b.Store(1000, 1)
+	store, err := fsm.Build(golden.State(t, "consul-1.21.4/"+name), 1000, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,11 +38,7 @@ type expected struct {
 
 func readExpected(t *testing.T, name string) (want expected) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(testdata, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &want); err != nil {
+	if err := json.Unmarshal(golden.Read(t, "consul-1.21.4/"+name), &want); err != nil {
 		t.Fatal(err)
 	}
 	return want

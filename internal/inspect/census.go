@@ -48,7 +48,7 @@ type Options struct {
 func Count(src io.Reader, opts Options) (*Census, error) {
 	r, err := record.NewReader(src)
 	if err != nil {
-		return nil, explain(err)
+		return nil, Explain(err)
 	}
 	t := tally{opts: opts, keys: map[string]*Stat{}}
 	pending := r.HeaderSize()
@@ -58,16 +58,16 @@ func Count(src io.Reader, opts Options) (*Census, error) {
 			return t.census(), nil
 		}
 		if err != nil {
-			return nil, explain(err)
+			return nil, Explain(err)
 		}
 		if err := t.add(raw, pending+raw.Size()); err != nil {
-			return nil, explain(err)
+			return nil, Explain(err)
 		}
 		pending = 0
 	}
 }
 
-// A fault words the commonest errors as Consul does, so that scripts which match its text go on working.
+// A fault is an error in other words, so that scripts which match Consul's text go on working.
 type fault struct {
 	text string
 	err  error
@@ -76,7 +76,8 @@ type fault struct {
 func (f *fault) Error() string { return f.text }
 func (f *fault) Unwrap() error { return f.err }
 
-func explain(err error) error {
+// Explain words an error about a record as Consul does; any other comes back as it is. The cause stays wrapped.
+func Explain(err error) error {
 	var at *record.Error
 	switch {
 	case !errors.As(err, &at):

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/consul/api"
 
+	"github.com/lictor-dr/lictor/internal/golden"
 	"github.com/lictor-dr/lictor/internal/record"
 )
 
@@ -81,7 +82,7 @@ func TestRestoreAnswers(t *testing.T) {
 
 // A server sees an upload whose file changed as a broken one.
 func TestServerSeesABrokenUpload(t *testing.T) {
-	b := fixture(t, "consul-1.21.4/large-kv.snap")
+	b := golden.Read(t, "consul-1.21.4/large-kv.snap")
 	results := make(chan error, 1)
 	c := cluster(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, err := io.Copy(io.Discard, r.Body)

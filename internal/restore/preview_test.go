@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/lictor-dr/lictor/internal/golden"
 	"github.com/lictor-dr/lictor/internal/record"
 )
 
@@ -15,7 +16,7 @@ type state []string
 func (s state) State(context.Context) *State { return &State{Live: s} }
 
 func TestPreviewOfARealArchive(t *testing.T) {
-	p, err := prepare(t, fixture(t, "consul-1.21.4/full.snap"), Options{Preview: true})
+	p, err := prepare(t, golden.Read(t, "consul-1.21.4/full.snap"), Options{Preview: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,7 @@ func TestAftermath(t *testing.T) {
 }
 
 func TestPreviewNeedsItsPlan(t *testing.T) {
-	p, err := prepare(t, fixture(t, "consul-1.21.4/empty.snap"), Options{})
+	p, err := prepare(t, golden.Read(t, "consul-1.21.4/empty.snap"), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

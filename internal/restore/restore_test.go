@@ -14,20 +14,10 @@ import (
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/archive"
+	"github.com/lictor-dr/lictor/internal/golden"
 	"github.com/lictor-dr/lictor/internal/msgpack"
 	"github.com/lictor-dr/lictor/internal/record"
 )
-
-const testdata = "../../testdata"
-
-func fixture(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(testdata, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 // quiet shows no progress.
 type quiet struct{}
@@ -104,7 +94,7 @@ func TestSendsExactlyTheFile(t *testing.T) {
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
-			b := fixture(t, name+".snap")
+			b := golden.Read(t, name+".snap")
 			p, err := prepare(t, b, Options{})
 			if err != nil {
 				t.Fatal(err)
@@ -121,7 +111,7 @@ func TestSendsExactlyTheFile(t *testing.T) {
 }
 
 func TestRefuses(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(testdata, "damaged", "*.snap"))
+	files, err := filepath.Glob(golden.Path("damaged/*.snap"))
 	if err != nil || len(files) < 60 {
 		t.Fatalf("%d fixtures, %v", len(files), err)
 	}
@@ -131,7 +121,7 @@ func TestRefuses(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			_, err := prepare(t, fixture(t, "damaged/"+name+".snap"), Options{})
+			_, err := prepare(t, golden.Read(t, "damaged/"+name+".snap"), Options{})
 			var hint *HintError
 			if !errors.As(err, &hint) || len(hint.Hints) == 0 {
 				t.Fatalf("got %v, want a refusal with a hint", err)
@@ -144,7 +134,7 @@ func TestRefuses(t *testing.T) {
 }
 
 func TestAllowTypes(t *testing.T) {
-	b := fixture(t, "damaged/state-unknown-type.snap")
+	b := golden.Read(t, "damaged/state-unknown-type.snap")
 	p, err := prepare(t, b, Options{AllowTypes: []record.Type{70, 99}})
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +174,7 @@ func records(t *testing.T, b []byte) (list []string, meta archive.Meta) {
 }
 
 func TestDropLegacyACL(t *testing.T) {
-	b := fixture(t, "damaged/state-legacy-acl.snap")
+	b := golden.Read(t, "damaged/state-legacy-acl.snap")
 	p, err := prepare(t, b, Options{DropLegacyACL: true})
 	if err != nil {
 		t.Fatal(err)
@@ -212,7 +202,7 @@ func TestDropLegacyACL(t *testing.T) {
 
 func TestDropWithoutLegacySendsTheOriginal(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	b := fixture(t, "consul-1.21.4/kv.snap")
+	b := golden.Read(t, "consul-1.21.4/kv.snap")
 	p, err := prepare(t, b, Options{DropLegacyACL: true})
 	if err != nil {
 		t.Fatal(err)
@@ -228,7 +218,7 @@ func TestDropWithoutLegacySendsTheOriginal(t *testing.T) {
 
 func TestDropDoesNotExcuseTheRest(t *testing.T) {
 	for name, marker := range map[string]error{"state-unknown-type": ErrRefused, "state-truncated": record.ErrCorrupt, "gzip-bad-crc": archive.ErrCorrupt} {
-		if _, err := prepare(t, fixture(t, "damaged/"+name+".snap"), Options{DropLegacyACL: true}); !errors.Is(err, marker) {
+		if _, err := prepare(t, golden.Read(t, "damaged/"+name+".snap"), Options{DropLegacyACL: true}); !errors.Is(err, marker) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -236,7 +226,7 @@ func TestDropDoesNotExcuseTheRest(t *testing.T) {
 
 // A file that changes between the check and the upload never reaches the target as a whole.
 func TestFileThatChanges(t *testing.T) {
-	b := fixture(t, "consul-1.21.4/large-kv.snap")
+	b := golden.Read(t, "consul-1.21.4/large-kv.snap")
 	edit := func(change func(f *os.File) error) func(string) error {
 		return func(path string) error {
 			f, err := os.OpenFile(path, os.O_WRONLY, 0)
@@ -294,7 +284,7 @@ func TestFileThatChanges(t *testing.T) {
 
 // A file that is replaced by another one is not the file that was opened: the old one is sent.
 func TestFileThatIsReplaced(t *testing.T) {
-	b := fixture(t, "consul-1.21.4/kv.snap")
+	b := golden.Read(t, "consul-1.21.4/kv.snap")
 	s, path := snapshot(t, b)
 	p, err := Prepare(t.Context(), s, Options{}, quiet{})
 	if err != nil {
@@ -310,7 +300,7 @@ func TestFileThatIsReplaced(t *testing.T) {
 }
 
 func TestSendFails(t *testing.T) {
-	b := fixture(t, "consul-1.21.4/kv.snap")
+	b := golden.Read(t, "consul-1.21.4/kv.snap")
 	stopped := errors.New("stopped by hand")
 	for _, c := range []struct {
 		name     string
@@ -365,7 +355,7 @@ func TestPrepareInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stopped := errors.New("stopped by hand")
 	cancel(stopped)
-	s, _ := snapshot(t, fixture(t, "consul-1.21.4/kv.snap"))
+	s, _ := snapshot(t, golden.Read(t, "consul-1.21.4/kv.snap"))
 	if _, err := Prepare(ctx, s, Options{}, quiet{}); !errors.Is(err, stopped) {
 		t.Errorf("got %v", err)
 	}
@@ -381,7 +371,7 @@ func TestOpenNamedPipe(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Skip(err)
 	}
-	b := fixture(t, "consul-1.21.4/kv.snap")
+	b := golden.Read(t, "consul-1.21.4/kv.snap")
 	written := make(chan error, 1)
 	go func() { written <- os.WriteFile(path, b, 0) }()
 	s, err := Open(t.Context(), path, quiet{})
