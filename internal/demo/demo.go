@@ -114,7 +114,7 @@ What to type next:
 	if d.Keep {
 		fmt.Fprintf(d.Out, `
 The restored server is running, pid %d:
-    %s kv get -http-addr=%s -recurse -keys
+    %s kv get -http-addr=%s -keys
     kill %[1]d
 `, d.second.pid(), d.Call, d.second.addr)
 	}
