@@ -11,37 +11,11 @@ import (
 // ignorable, in the type of a log entry, says that a server which does not know the type may skip the entry.
 const ignorable = 128
 
-// kvCommand is an operation on the KV table.
-type kvCommand struct {
-	Entry record.KVEntry
-	Op    string
-}
-
-// reapCommand removes the tombstones left at or before an index.
-type reapCommand struct {
-	Index uint64
-}
-
-// EncodeKV returns the log entry for an operation on the KV table.
-func EncodeKV(op state.KVOp, e *record.KVEntry) []byte {
-	b := make([]byte, 0, 160+len(e.Key)+len(e.Value))
-	return msgpack.Append(append(b, byte(record.TypeKVS)), kvCommand{*e, string(op)})
-}
-
-// EncodeTombstoneReap returns the log entry that removes the tombstones left at or before index.
-func EncodeTombstoneReap(index uint64) []byte {
-	return msgpack.Append([]byte{byte(record.TypeTombstone)}, reapCommand{index})
-}
-
-// EncodeAutopilot returns the log entry that sets the autopilot configuration.
-func EncodeAutopilot(a *record.Autopilot) []byte {
-	return msgpack.Append([]byte{byte(record.TypeAutopilot)}, a)
-}
-
 // A Result is what applying a log entry gave.
 type Result struct {
-	OK  bool  // whether the condition of a conditional operation held
-	Err error // why the entry had no effect
+	OK    bool  // whether the condition of a conditional operation held
+	Err   error // why the entry had no effect
+	Value any   // what the entry's maker says
 }
 
 // apply decodes and applies one log entry.
@@ -49,29 +23,111 @@ func apply(s *state.Store, index, term uint64, data []byte) Result {
 	if len(data) == 0 {
 		panic(fmt.Sprintf("fsm: log entry %d is empty", index))
 	}
-	switch t := record.Type(data[0]); t {
-	case record.TypeKVS:
-		var c kvCommand
+	t := record.Type(data[0])
+	if do, ok := appliers[t]; ok {
+		return do(s, index, term, data)
+	}
+	if t&ignorable == 0 {
+		panic(fmt.Sprintf("fsm: log entry %d has type %d, which this version does not know: the data directory was "+
+			"written by a newer version; start that one", index, t))
+	}
+	s.SetApplied(index, term)
+	return Result{OK: true}
+}
+
+type applier func(s *state.Store, index, term uint64, data []byte) Result
+
+// on makes an applier out of one for a decoded value.
+func on[T any](do func(s *state.Store, index, term uint64, c *T) Result) applier {
+	return func(s *state.Store, index, term uint64, data []byte) Result {
+		var c T
 		decode(index, data, &c)
+		return do(s, index, term, &c)
+	}
+}
+
+// done is the result of an operation without a condition.
+func done(err error) Result { return Result{OK: err == nil, Err: err} }
+
+// appliers are all log entries that this version knows.
+var appliers = map[record.Type]applier{
+	record.TypeKVS: on(func(s *state.Store, index, term uint64, c *kvCommand) Result {
 		ok, err := s.ApplyKV(index, term, state.KVOp(c.Op), &c.Entry)
-		return Result{ok, err}
-	case record.TypeTombstone:
-		var c reapCommand
-		decode(index, data, &c)
+		return Result{OK: ok, Err: err}
+	}),
+	record.TypeTombstone: on(func(s *state.Store, index, term uint64, c *reapCommand) Result {
 		s.ReapTombstones(index, term, c.Index)
 		return Result{OK: true}
-	case record.TypeAutopilot:
-		var a record.Autopilot
-		decode(index, data, &a)
-		return Result{true, s.SetAutopilot(index, term, &a)}
-	default:
-		if t&ignorable == 0 {
-			panic(fmt.Sprintf("fsm: log entry %d has type %d, which this version does not know: the data directory was "+
-				"written by a newer version; start that one", index, t))
+	}),
+	record.TypeRegister: on(func(s *state.Store, index, term uint64, c *registerCommand) Result {
+		return done(s.Register(index, term, &state.Registration{
+			Node: &c.Node, SkipNodeUpdate: c.SkipNodeUpdate, Service: c.Service, Checks: c.Checks}))
+	}),
+	record.TypeDeregister: on(func(s *state.Store, index, term uint64, c *deregisterCommand) Result {
+		return done(s.Deregister(index, term, c.Node, c.ServiceID, c.CheckID))
+	}),
+	record.TypeSession: on(func(s *state.Store, index, term uint64, c *sessionCommand) Result {
+		if c.Session == nil {
+			return done(s.DestroySession(index, term, c.ID))
 		}
-		s.SetApplied(index, term)
-		return Result{OK: true}
+		return done(s.CreateSession(index, term, c.Session))
+	}),
+	record.TypePreparedQuery: on(func(s *state.Store, index, term uint64, c *queryCommand) Result {
+		if c.Query == nil {
+			return done(s.DeleteQuery(index, term, c.ID))
+		}
+		return done(s.SetQuery(index, term, c.Query))
+	}),
+	record.TypeCoordinates: on(func(s *state.Store, index, term uint64, c *record.Coordinates) Result {
+		return done(s.SetCoordinates(index, term, *c))
+	}),
+	record.TypeTxn: on(func(s *state.Store, index, term uint64, c *txnCommand) Result {
+		results, errs := s.Txn(index, term, c.ops())
+		return Result{OK: len(errs) == 0, Value: TxnOutcome{results, errs}}
+	}),
+	record.TypeAutopilot: setAutopilot,
+	record.TypeACLToken: on(func(s *state.Store, index, term uint64, c *tokenCommand) Result {
+		if c.Bootstrap {
+			return done(s.Bootstrap(index, term, &c.Token, c.Reset))
+		}
+		return done(s.SetToken(index, term, &c.Token, c.Initial))
+	}),
+	record.TypeACLTokenDelete: on(func(s *state.Store, index, term uint64, c *deleteCommand) Result {
+		return done(s.DeleteTokens(index, term, c.IDs))
+	}),
+	record.TypeACLPolicy: on(func(s *state.Store, index, term uint64, c *record.ACLPolicy) Result {
+		return done(s.SetPolicy(index, term, c))
+	}),
+	record.TypeACLPolicyDelete: on(func(s *state.Store, index, term uint64, c *deleteCommand) Result {
+		return done(s.DeletePolicy(index, term, only(c.IDs)))
+	}),
+	record.TypeACLRole: on(func(s *state.Store, index, term uint64, c *record.ACLRole) Result {
+		return done(s.SetRole(index, term, c))
+	}),
+	record.TypeACLRoleDelete: on(func(s *state.Store, index, term uint64, c *deleteCommand) Result {
+		return done(s.DeleteRole(index, term, only(c.IDs)))
+	}),
+	record.TypeSystemMetadata: on(func(s *state.Store, index, term uint64, c *metadataCommand) Result {
+		return done(s.SetSystemMetadata(index, term, c.Key, c.Value))
+	}),
+}
+
+func only(ids []string) string {
+	if len(ids) != 1 {
+		return ""
 	}
+	return ids[0]
+}
+
+// setAutopilot applies a new autopilot configuration. Versions before 0.2 wrote the bare configuration.
+func setAutopilot(s *state.Store, index, term uint64, data []byte) Result {
+	var c autopilotCommand
+	if err := msgpack.Unmarshal(data[1:], &c); err != nil || c.Config == nil {
+		c.Config = new(record.Autopilot)
+		decode(index, data, c.Config)
+	}
+	set, err := s.SetAutopilot(index, term, c.Config, c.CAS)
+	return Result{OK: set, Err: err}
 }
 
 // decode reads the value of a log entry. One that does not decode was not written by this program; going on would make servers

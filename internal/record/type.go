@@ -33,6 +33,7 @@ const (
 	TypeACLPolicyDelete    Type = 20
 	TypeConfigEntry        Type = 22
 	TypeACLRole            Type = 23
+	TypeACLRoleDelete      Type = 24
 	TypeACLBindingRule     Type = 25
 	TypeACLAuthMethod      Type = 27
 	TypeChunkingState      Type = 29

@@ -36,7 +36,7 @@ func (s *Server) ConsistentRead(ctx context.Context) error {
 // ApplyKV applies an operation on the KV table through Raft and tells whether its condition held. It returns when the effect is
 // durable and visible. If ctx ends first, the operation may still be applied.
 func (s *Server) ApplyKV(ctx context.Context, op state.KVOp, e *record.KVEntry) (bool, error) {
-	result, err := s.apply(ctx, fsm.EncodeKV(op, e))
+	result, err := s.apply(ctx, fsm.KV(op, e))
 	return result.OK, err
 }
 

@@ -96,12 +96,12 @@ func (s *Server) startTerm() error {
 	if s.Store().Autopilot() != nil {
 		return nil
 	}
-	return s.applyInternal(fsm.EncodeAutopilot(&record.Autopilot{
+	return s.applyInternal(fsm.SetAutopilot(&record.Autopilot{
 		CleanupDeadServers:      true,
 		LastContactThreshold:    200 * time.Millisecond,
 		MaxTrailingLogs:         250,
 		ServerStabilizationTime: 10 * time.Second,
-	}))
+	}, false))
 }
 
 // correctAddress updates this server's address in Raft's configuration after it has been started under another one.
@@ -138,7 +138,7 @@ func (s *Server) reapTombstones(now time.Time) {
 	if !ok || store.Tombstones() == 0 {
 		return
 	}
-	if err := s.applyInternal(fsm.EncodeTombstoneReap(index)); err != nil {
+	if err := s.applyInternal(fsm.ReapTombstones(index)); err != nil {
 		s.log.Warn("reaping tombstones failed", "error", err)
 	}
 }

@@ -43,6 +43,7 @@ func (b *Builder) add(v any) error {
 	switch v := v.(type) {
 	case *record.KVEntry:
 		kv.entries.Load(v)
+		kv.locked(v)
 		kv.index = max(kv.index, v.ModifyIndex)
 	case *record.Tombstone:
 		kv.tombstones.Load(v)

@@ -1,6 +1,8 @@
 package state
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/tidwall/btree"
@@ -15,6 +17,7 @@ type kvTable struct {
 	index      uint64 // last change of an entry
 	tombIndex  uint64 // last tombstone
 	watchers   *watchers
+	locks      map[string]map[string]struct{} // the keys that a session has locked
 }
 
 func newKVTable() kvTable {
@@ -23,6 +26,7 @@ func newKVTable() kvTable {
 		entries:    btree.NewBTreeGOptions(func(a, b *record.KVEntry) bool { return a.Key < b.Key }, opts),
 		tombstones: btree.NewBTreeGOptions(func(a, b *record.Tombstone) bool { return a.Key < b.Key }, opts),
 		watchers:   newWatchers(),
+		locks:      map[string]map[string]struct{}{},
 	}
 }
 
@@ -31,8 +35,48 @@ func (t *kvTable) freeze() kvTable {
 	frozen := *t
 	frozen.entries = t.entries.Copy()
 	frozen.tombstones = t.tombstones.Copy()
-	frozen.watchers = nil
+	frozen.watchers, frozen.locks = nil, nil
 	return frozen
+}
+
+// set writes e over old, which may be nil.
+func (t *kvTable) set(e, old *record.KVEntry) {
+	t.entries.Set(e)
+	if sessionOf(old) != e.Session {
+		t.unlocked(old)
+		t.locked(e)
+	}
+}
+
+func (t *kvTable) delete(old *record.KVEntry) {
+	t.entries.Delete(old)
+	t.unlocked(old)
+}
+
+// locked remembers which session has locked e, if one has.
+func (t *kvTable) locked(e *record.KVEntry) {
+	if e.Session == "" {
+		return
+	}
+	if t.locks[e.Session] == nil {
+		t.locks[e.Session] = map[string]struct{}{}
+	}
+	t.locks[e.Session][e.Key] = struct{}{}
+}
+
+func (t *kvTable) unlocked(old *record.KVEntry) {
+	if sessionOf(old) == "" {
+		return
+	}
+	delete(t.locks[old.Session], old.Key)
+	if len(t.locks[old.Session]) == 0 {
+		delete(t.locks, old.Session)
+	}
+}
+
+// lockedBy returns the keys that a session has locked, in order.
+func (t *kvTable) lockedBy(session string) []string {
+	return slices.Sorted(maps.Keys(t.locks[session]))
 }
 
 func (t *kvTable) get(key string) *record.KVEntry {

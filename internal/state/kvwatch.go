@@ -2,11 +2,13 @@ package state
 
 import "sync"
 
-// A watchers registry knows who waits for which keys. Watches are few beside keys, so a write looks up its key here, and each
-// length of prefix that anybody waits for, and pays nothing else.
+// A watchers registry knows who waits for what: for KV keys, for prefixes of them, and for entries of the Index table. Watches are few
+// beside keys, so a write looks up its key here, and each length of prefix that anybody waits for, and pays nothing else. All other
+// families are watched through the Index table: a query waits for the entries that its index is made of.
 type watchers struct {
 	mu       sync.Mutex // guards all; taken with the store locked, for reading or writing
 	keys     waitlist
+	indexes  waitlist // by folded key of the Index table
 	prefixes waitlist
 	lengths  map[int]int // lengths of the names in prefixes, with how many of each there are
 }
@@ -20,7 +22,7 @@ type waiting struct {
 }
 
 func newWatchers() *watchers {
-	return &watchers{keys: waitlist{}, prefixes: waitlist{}, lengths: map[int]int{}}
+	return &watchers{keys: waitlist{}, indexes: waitlist{}, prefixes: waitlist{}, lengths: map[int]int{}}
 }
 
 // watchKey watches one key. It must be called before the key is read, with the store locked for reading.
@@ -36,6 +38,31 @@ func (r *watchers) watchKey(w *Watch, key string) {
 		defer r.mu.Unlock()
 		r.keys.leave(key, x)
 	})
+}
+
+// watchIndex watches entries of the Index table. It must be called before they are read.
+func (r *watchers) watchIndex(w *Watch, keys ...string) {
+	if w == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, key := range keys {
+		key = fold(key)
+		x, _ := r.indexes.join(key)
+		w.add(x.ch, func() {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.indexes.leave(key, x)
+		})
+	}
+}
+
+// raised wakes whoever waits for an entry of the Index table, given by its folded key.
+func (r *watchers) raised(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.indexes.wake(key)
 }
 
 // watchPrefix watches all keys that begin with prefix, as watchKey does.

@@ -29,27 +29,32 @@ var (
 
 // ApplyKV applies op, the log entry at index, to the KV table and tells whether its condition held. The store keeps e. An error
 // means that nothing but the applied index has changed.
-func (s *Store) ApplyKV(index, term uint64, op KVOp, e *record.KVEntry) (bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.index, s.term = index, term
+func (s *Store) ApplyKV(index, term uint64, op KVOp, e *record.KVEntry) (held bool, err error) {
+	err = s.apply(index, term, func(c *change) error {
+		held, err = c.kv(op, e)
+		return err
+	})
+	return held, err
+}
+
+// kv performs op and tells whether its condition held.
+func (c *change) kv(op KVOp, e *record.KVEntry) (bool, error) {
 	if e.Key == "" && op != KVDeleteTree {
 		return false, errNoKey
 	}
-	t := &s.kv
-	old := t.get(e.Key)
+	old := c.s.kv.get(e.Key)
 	switch op {
 	case KVSet:
-		t.put(index, old, e, sessionOf(old), 0)
+		c.put(old, e, sessionOf(old), 0)
 		return true, nil
 	case KVCAS:
 		if !matches(old, e.ModifyIndex) {
 			return false, nil
 		}
-		t.put(index, old, e, sessionOf(old), 0)
+		c.put(old, e, sessionOf(old), 0)
 		return true, nil
 	case KVLock:
-		return s.lock(index, old, e)
+		return c.lock(old, e)
 	case KVUnlock:
 		if e.Session == "" {
 			return false, errNoSession
@@ -57,19 +62,19 @@ func (s *Store) ApplyKV(index, term uint64, op KVOp, e *record.KVEntry) (bool, e
 		if sessionOf(old) != e.Session {
 			return false, nil
 		}
-		t.put(index, old, e, "", old.LockIndex)
+		c.put(old, e, "", old.LockIndex)
 		return true, nil
 	case KVDelete:
-		t.remove(index, old)
+		c.remove(old)
 		return true, nil
 	case KVDeleteCAS:
 		if old == nil || e.ModifyIndex == 0 || old.ModifyIndex != e.ModifyIndex {
 			return false, nil
 		}
-		t.remove(index, old)
+		c.remove(old)
 		return true, nil
 	case KVDeleteTree:
-		t.removeTree(index, e.Key)
+		c.removeTree(e.Key)
 		return true, nil
 	}
 	return false, fmt.Errorf("unknown KV operation: %s", op)
@@ -91,11 +96,11 @@ func sessionOf(e *record.KVEntry) string {
 }
 
 // lock writes e and gives the lock to its session, unless another has it.
-func (s *Store) lock(index uint64, old, e *record.KVEntry) (bool, error) {
+func (c *change) lock(old, e *record.KVEntry) (bool, error) {
 	if e.Session == "" {
 		return false, errNoSession
 	}
-	if found, err := s.db.Txn(false).First(tableSessions, indexID, e.Session); err != nil || found == nil {
+	if first[*record.Session](c.db, tableSessions, indexID, e.Session) == nil {
 		return false, fmt.Errorf("invalid session %q", e.Session)
 	}
 	var generation uint64
@@ -108,63 +113,75 @@ func (s *Store) lock(index uint64, old, e *record.KVEntry) (bool, error) {
 	if sessionOf(old) == "" {
 		generation++
 	}
-	s.kv.put(index, old, e, e.Session, generation)
+	c.put(old, e, e.Session, generation)
 	return true, nil
 }
 
 // put writes e over old. Writing what is there already changes nothing.
-func (t *kvTable) put(index uint64, old, e *record.KVEntry, session string, lockIndex uint64) {
-	e.Session, e.LockIndex, e.CreateIndex, e.ModifyIndex = session, lockIndex, index, index
+func (c *change) put(old, e *record.KVEntry, session string, lockIndex uint64) {
+	e.Session, e.LockIndex, e.CreateIndex, e.ModifyIndex = session, lockIndex, c.index, c.index
 	if len(e.Value) == 0 {
 		e.Value = nil
 	}
-	if old != nil {
+	t := &c.s.kv
+	if old == nil {
+		c.undo = append(c.undo, func() { t.delete(e) })
+	} else {
 		if old.Session == e.Session && old.Flags == e.Flags && bytes.Equal(old.Value, e.Value) && len(old.Extra) == 0 {
 			return
 		}
 		e.CreateIndex = old.CreateIndex
+		c.undo = append(c.undo, func() { t.set(old, e) })
 	}
-	t.entries.Set(e)
-	t.index = index
-	t.watchers.changed(e.Key)
+	t.set(e, old)
+	t.index = c.index
+	c.touched = append(c.touched, e.Key)
 }
 
 // remove deletes old, if there is one, and leaves a tombstone.
-func (t *kvTable) remove(index uint64, old *record.KVEntry) {
+func (c *change) remove(old *record.KVEntry) {
 	if old == nil {
 		return
 	}
-	t.entries.Delete(old)
-	t.index = index
-	t.bury(index, old.Key)
-	t.watchers.changed(old.Key)
+	c.drop(old)
+	c.bury(old.Key)
+}
+
+// drop deletes old without a tombstone.
+func (c *change) drop(old *record.KVEntry) {
+	t := &c.s.kv
+	t.delete(old)
+	c.undo = append(c.undo, func() { t.set(old, nil) })
+	t.index = c.index
+	c.touched = append(c.touched, old.Key)
 }
 
 // removeTree deletes all that begins with prefix, and leaves one tombstone for it; none for the whole tree.
-func (t *kvTable) removeTree(index uint64, prefix string) {
+func (c *change) removeTree(prefix string) {
 	var doomed []*record.KVEntry
-	t.scan(prefix, func(e *record.KVEntry) bool {
+	c.s.kv.scan(prefix, func(e *record.KVEntry) bool {
 		doomed = append(doomed, e)
 		return true
 	})
-	if len(doomed) == 0 {
-		return
-	}
 	for _, e := range doomed {
-		t.entries.Delete(e)
+		c.drop(e)
 	}
-	t.index = index
-	if prefix != "" {
-		t.bury(index, prefix)
-	}
-	for _, e := range doomed {
-		t.watchers.changed(e.Key)
+	if len(doomed) > 0 && prefix != "" {
+		c.bury(prefix)
 	}
 }
 
-func (t *kvTable) bury(index uint64, key string) {
-	t.tombstones.Set(&record.Tombstone{Key: key, ModifyIndex: index})
-	t.tombIndex = index
+func (c *change) bury(key string) {
+	t := &c.s.kv
+	old, replaced := t.tombstones.Set(&record.Tombstone{Key: key, ModifyIndex: c.index})
+	c.undo = append(c.undo, func() {
+		if replaced {
+			t.tombstones.Set(old)
+		} else {
+			t.tombstones.Delete(&record.Tombstone{Key: key})
+		}
+	})
+	t.tombIndex = c.index
 }
 
 // ReapTombstones applies, as the log entry at index, the removal of all tombstones left at or before the index upTo.

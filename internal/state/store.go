@@ -2,6 +2,7 @@ package state
 
 import (
 	"sync"
+	"time"
 
 	memdb "github.com/hashicorp/go-memdb"
 
@@ -19,6 +20,11 @@ type Store struct {
 	index uint64 // of the log entry applied last
 	term  uint64
 
+	delays struct {
+		mu    sync.Mutex
+		until map[string]time.Time // by key
+	}
+
 	abandoned chan struct{} // closed by Abandon
 }
 
@@ -28,7 +34,9 @@ func New() *Store {
 	if err != nil {
 		panic("state: " + err.Error()) // the schema is a constant
 	}
-	return &Store{kv: newKVTable(), db: db, abandoned: make(chan struct{})}
+	s := &Store{kv: newKVTable(), db: db, abandoned: make(chan struct{})}
+	s.delays.until = map[string]time.Time{}
+	return s
 }
 
 // Applied returns the index and term of the log entry applied last.
@@ -71,23 +79,37 @@ func (s *Store) Snapshot() *Snapshot {
 // Applied returns the index and term of the last log entry that the snapshot covers.
 func (s *Snapshot) Applied() (index, term uint64) { return s.index, s.term }
 
-// SetAutopilot replaces the autopilot configuration.
-func (s *Store) SetAutopilot(index, term uint64, a *record.Autopilot) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.index, s.term = index, term
-	txn := s.db.Txn(true)
-	defer txn.Abort()
-	set := *a
-	set.CreateIndex, set.ModifyIndex = index, index
-	if old, _ := txn.First(tableAutopilot, indexID); old != nil {
-		set.CreateIndex = old.(*record.Autopilot).CreateIndex
-	}
-	if err := txn.Insert(tableAutopilot, &set); err != nil {
-		return err
-	}
-	txn.Commit()
-	return nil
+// SetAutopilot applies, as the log entry at index, a new autopilot configuration. With cas it is set only if the ModifyIndex of what is
+// there is that of a; the result tells whether it was set.
+func (s *Store) SetAutopilot(index, term uint64, a *record.Autopilot, cas bool) (set bool, err error) {
+	err = s.apply(index, term, func(c *change) error {
+		old := first[*record.Autopilot](c.db, tableAutopilot, indexID)
+		if cas && (old == nil || old.ModifyIndex != a.ModifyIndex) {
+			return nil
+		}
+		next := *a
+		next.CreateIndex, next.ModifyIndex = index, index
+		if old != nil {
+			next.CreateIndex = old.CreateIndex
+		}
+		c.insert(tableAutopilot, &next)
+		set = true
+		return nil
+	})
+	return set, err
+}
+
+// SetSystemMetadata applies, as the log entry at index, a value of the cluster's own.
+func (s *Store) SetSystemMetadata(index, term uint64, key, value string) error {
+	return s.apply(index, term, func(c *change) error {
+		next := &record.SystemMetadata{Key: key, Value: value, CreateIndex: index, ModifyIndex: index}
+		if old := first[*record.SystemMetadata](c.db, tableSystemMetadata, indexID, key); old != nil {
+			next.CreateIndex = old.CreateIndex
+		}
+		c.insert(tableSystemMetadata, next)
+		c.raise(tableSystemMetadata)
+		return nil
+	})
 }
 
 // Autopilot returns the autopilot configuration, nil if there is none.
