@@ -1,9 +1,9 @@
 # Plain make lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build install test lint fuzz race heavy soak bench ci demo
+.PHONY: help build install test lint fuzz race heavy api-suite soak bench ci demo
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build ./lictor
 	go build -trimpath -o lictor ./cmd/lictor
@@ -25,6 +25,9 @@ race: ## run the tests of internal packages under the race detector
 
 heavy: ## run the tests that take minutes, shortened
 	LICTOR_SOAK=short go test -tags heavy -timeout 20m ./...
+
+api-suite: ## run the tests of Consul's Go client against lictor
+	scripts/api-suite -failures
 
 soak: ## run the tests that take hours, in full
 	LICTOR_SOAK=full go test -tags heavy -timeout 3h ./...

@@ -111,6 +111,7 @@ func (a *Agent) serverConfig() server.Config {
 	c.PreVoteDisabled = r.PreVoteDisabled
 	c.SnapshotThreshold, c.SnapshotInterval, c.TrailingLogs = r.SnapshotThreshold, r.SnapshotInterval, r.TrailingLogs
 	c.HoldTimeout = a.config.RPCHoldTimeout
+	c.Node, c.Service = a.registration()
 	c.Logger = a.log.Named("server")
 	return c
 }

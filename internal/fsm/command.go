@@ -18,8 +18,8 @@ type Result struct {
 	Value any   // what the entry's maker says
 }
 
-// apply decodes and applies one log entry.
-func apply(s *state.Store, index, term uint64, data []byte) Result {
+// Apply decodes a log entry and applies it to a store, as the entry at index. It panics on one that this version cannot have written.
+func Apply(s *state.Store, index, term uint64, data Entry) Result {
 	if len(data) == 0 {
 		panic(fmt.Sprintf("fsm: log entry %d is empty", index))
 	}

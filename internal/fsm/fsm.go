@@ -30,7 +30,7 @@ func (f *FSM) Store() *state.Store { return f.store.Load() }
 
 // Apply applies a log entry and returns a [Result].
 func (f *FSM) Apply(l *raft.Log) any {
-	return apply(f.Store(), l.Index, l.Term, l.Data)
+	return Apply(f.Store(), l.Index, l.Term, l.Data)
 }
 
 // Snapshot returns the state as it is, to be written later.

@@ -17,14 +17,15 @@ type layer struct {
 // layers are all packages, top down. A package imports from lower layers only, and from its own where the layer
 // says so. Every package under internal stands here; a directory of commands may be a pattern.
 var layers = []layer{
-	{"commands", false, []string{"cmd/*", "scripts/*", "internal/compare"}},
+	{"commands", false, []string{"cmd/*", "scripts/*", "internal/compare", "internal/clientsuite"}},
 	{"jobs", true, []string{
-		"internal/agent", "internal/backup", "internal/restore", "internal/demo", "internal/soak", "internal/drill", "internal/server",
+		"internal/agent", "internal/backup", "internal/restore", "internal/demo", "internal/soak", "internal/drill", "internal/server", "internal/interop",
 	}},
 	{"concepts", true, []string{
 		"internal/archive", "internal/record", "internal/preflight", "internal/inspect", "internal/querytemplate",
 		"internal/state", "internal/fsm", "internal/snapstore", "internal/httpapi", "internal/agentconfig",
-		"internal/logging", "internal/datadir", "internal/recordjson", "internal/digest",
+		"internal/logging", "internal/datadir", "internal/recordjson", "internal/digest", "internal/acl", "internal/coordinate", "internal/preparedquery",
+		"internal/telemetry", "internal/userevent",
 	}},
 	{"leaves", false, []string{
 		"internal/msgpack", "internal/golden", "internal/atomicfile", "internal/version", "internal/progress", "internal/house",

@@ -5,6 +5,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/lictor-dr/lictor/internal/acl"
+	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
 )
@@ -33,9 +35,16 @@ type Backend interface {
 	LastContact() time.Duration
 	// KnownLeader tells whether this server knows of a leader.
 	KnownLeader() bool
+	// Authorize tells who comes with a secret, empty for none, and what they may do. The error for a secret that nobody has says so.
+	Authorize(secret string) (Caller, error)
 	// KVApply performs verb (set, cas, lock, unlock, delete, delete-cas, delete-tree) through Raft, and tells whether its
 	// condition held. For cas and delete-cas e.ModifyIndex is the index to match. The backend keeps e.
 	KVApply(ctx context.Context, verb string, e *record.KVEntry) (bool, error)
+	// Apply applies a log entry through Raft and returns what that gave once it is durable and visible. The error says that it was
+	// not applied, or may not have been; an error of the entry itself is in the result.
+	Apply(ctx context.Context, entry fsm.Entry) (fsm.Result, error)
+	// RenewSession starts the time of a session anew.
+	RenewSession(ctx context.Context, id string) error
 	// Save takes a snapshot; stale lets this server answer without being leader. Its bytes are ready when it returns.
 	Save(ctx context.Context, stale bool) (Saved, error)
 	// Restore replaces the replicated state by that of the archive. Records of the types in allow, which would otherwise be
@@ -64,6 +73,50 @@ type Store interface {
 	KVKeys(w *state.Watch, prefix, separator string) (index uint64, keys []string)
 	// Abandoned is closed once a restore has replaced the store.
 	Abandoned() <-chan struct{}
+
+	Nodes(w *state.Watch) (uint64, []*record.Register)
+	Node(w *state.Watch, name string) (uint64, *record.Register, []*record.NodeService)
+	NodeMeta(w *state.Watch) (uint64, func(node string) map[string]string)
+	Instances(w *state.Watch) (uint64, []state.Instance)
+	ServiceInstances(w *state.Watch, name string) (uint64, []state.Instance)
+	ConnectInstances(w *state.Watch, name string) (uint64, []state.Instance)
+	HealthInstances(w *state.Watch, name string) (uint64, []state.Instance)
+	NodeChecks(w *state.Watch, name string) (uint64, []*record.HealthCheck)
+	ServiceChecks(w *state.Watch, name string) (uint64, []*record.HealthCheck)
+	ChecksInState(w *state.Watch, status string) (uint64, []*record.HealthCheck)
+	Coordinates(w *state.Watch) (uint64, []*record.Coordinate)
+	NodeCoordinates(w *state.Watch, name string) (uint64, []*record.Coordinate)
+	Usage() (uint64, state.Usage)
+
+	Sessions(w *state.Watch) (uint64, []*record.Session)
+	NodeSessions(w *state.Watch, node string) (uint64, []*record.Session)
+	Session(w *state.Watch, id string) (uint64, *record.Session)
+	LockDelayed(key string) bool
+	TxnRead(ops []state.TxnOp) ([]state.TxnResult, []state.TxnError)
+
+	Queries(w *state.Watch) (uint64, []*record.PreparedQuery)
+	Query(w *state.Watch, id string) (uint64, *record.PreparedQuery)
+	FindQuery(idOrName string) (uint64, *record.PreparedQuery)
+
+	Tokens(w *state.Watch) (uint64, []*record.ACLToken)
+	Token(w *state.Watch, accessor string) (uint64, *record.ACLToken)
+	TokenBySecret(w *state.Watch, secret string) (uint64, *record.ACLToken)
+	Policies(w *state.Watch) (uint64, []*record.ACLPolicy)
+	Policy(w *state.Watch, id, name string) (uint64, *record.ACLPolicy)
+	Roles(w *state.Watch) (uint64, []*record.ACLRole)
+	Role(w *state.Watch, id, name string) (uint64, *record.ACLRole)
+	BindingRules(w *state.Watch) (uint64, []*record.ACLBindingRule)
+	AuthMethods(w *state.Watch) (uint64, []*record.ACLAuthMethod)
+	Bootstrapped() (resetIndex uint64, done bool)
+	Autopilot() *record.Autopilot
+}
+
+// A Caller is who sent a request, and what they may do.
+type Caller struct {
+	Rights    *acl.Authorizer
+	Accessor  string // of the token
+	Secret    string // of the token that counted, the agent's own default among them
+	Anonymous bool   // there was no token
 }
 
 // A Saved is a snapshot whose archive is ready to be sent. Close removes it.

@@ -9,6 +9,10 @@ import (
 type Config struct {
 	// KVMaxValueSize is the largest value of a key, in bytes. Default 524288.
 	KVMaxValueSize int64
+	// TxnMaxSize is the largest body of a transaction, in bytes. Default 524288.
+	TxnMaxSize int64
+	// SessionTTLMin is the shortest TTL that a session may have. Default 10 seconds.
+	SessionTTLMin time.Duration
 	// DefaultQueryTime is how long a blocking query waits that names no time. Default 5 minutes.
 	DefaultQueryTime time.Duration
 	// MaxQueryTime is the longest that a blocking query may ask for. Up to a sixteenth is added at random, so that queries which
@@ -23,12 +27,15 @@ type Config struct {
 	AllowWriteFrom []netip.Prefix
 	// AllowUnprintable lets unprintable characters into paths, and thus into keys.
 	AllowUnprintable bool
+	// KeyListPolicy asks for the right to list a prefix, instead of showing what may be read below it.
+	KeyListPolicy bool
 	// MaxHeaderBytes is the largest size of a request's headers, its first line included. Default 1 MiB.
 	MaxHeaderBytes int
 }
 
 const (
 	defaultKVMaxValueSize = 512 << 10
+	defaultSessionTTLMin  = 10 * time.Second
 	defaultQueryTime      = 5 * time.Minute
 	defaultMaxQueryTime   = 10 * time.Minute
 )
@@ -37,6 +44,12 @@ const (
 func (c Config) withDefaults() Config {
 	if c.KVMaxValueSize <= 0 {
 		c.KVMaxValueSize = defaultKVMaxValueSize
+	}
+	if c.TxnMaxSize <= 0 {
+		c.TxnMaxSize = defaultKVMaxValueSize
+	}
+	if c.SessionTTLMin <= 0 {
+		c.SessionTTLMin = defaultSessionTTLMin
 	}
 	if c.DefaultQueryTime <= 0 {
 		c.DefaultQueryTime = defaultQueryTime

@@ -14,6 +14,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/lictor-dr/lictor/internal/acl"
+	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
 )
@@ -29,6 +31,7 @@ type fakeBackend struct {
 	restored []byte
 	allowed  []record.Type
 
+	rights    map[string]*acl.Authorizer // by secret; nil: ACLs are off
 	contact   time.Duration
 	leaderOut bool
 	err       error // of whatever may fail
@@ -75,6 +78,30 @@ func (f *fakeBackend) KVApply(ctx context.Context, verb string, e *record.KVEntr
 	}
 	f.index++
 	return f.store.ApplyKV(f.index, 1, state.KVOp(verb), e)
+}
+
+func (f *fakeBackend) Apply(ctx context.Context, entry fsm.Entry) (fsm.Result, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := errors.Join(f.err, ctx.Err()); err != nil {
+		return fsm.Result{}, err
+	}
+	f.index++
+	return fsm.Apply(f.store, f.index, 1, entry), nil
+}
+
+func (f *fakeBackend) RenewSession(context.Context, string) error { return f.err }
+
+// Authorize knows the secrets in rights; without any, ACLs are off.
+func (f *fakeBackend) Authorize(secret string) (Caller, error) {
+	if f.rights == nil {
+		return Caller{Rights: acl.ManageAll()}, nil
+	}
+	rights, ok := f.rights[secret]
+	if !ok {
+		return Caller{}, acl.ErrNotFound
+	}
+	return Caller{Rights: rights, Accessor: "accessor-of-" + secret, Anonymous: secret == ""}, nil
 }
 
 func (f *fakeBackend) Save(_ context.Context, stale bool) (Saved, error) {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
 )
@@ -27,6 +28,9 @@ func (h *Handler) kvGet(w http.ResponseWriter, r *request) error {
 		return h.kvList(w, r)
 	case r.tail == "":
 		return errMissingKey
+	}
+	if err := r.need(acl.Key, acl.Read, r.tail); err != nil {
+		return err
 	}
 	var entry *record.KVEntry
 	index, err := h.query(r, func(s Store, watch *state.Watch) (index uint64) {
@@ -59,6 +63,9 @@ func writeRaw(w http.ResponseWriter, value []byte) error {
 }
 
 func (h *Handler) kvList(w http.ResponseWriter, r *request) error {
+	if err := h.mayListKeys(r); err != nil {
+		return err
+	}
 	var entries []*record.KVEntry
 	index, err := h.query(r, func(s Store, watch *state.Watch) (index uint64) {
 		index, entries = s.KVList(watch, r.tail)
@@ -67,7 +74,9 @@ func (h *Handler) kvList(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	entries = visible(r, entries, func(e *record.KVEntry) bool { return r.may(acl.Key, acl.Read, e.Key) })
 	h.setMeta(w, index)
+	h.setHidden(w, r)
 	if len(entries) == 0 {
 		w.WriteHeader(http.StatusNotFound)
 		return nil
@@ -76,6 +85,9 @@ func (h *Handler) kvList(w http.ResponseWriter, r *request) error {
 }
 
 func (h *Handler) kvKeys(w http.ResponseWriter, r *request) error {
+	if err := h.mayListKeys(r); err != nil {
+		return err
+	}
 	var keys []string
 	index, err := h.query(r, func(s Store, watch *state.Watch) (index uint64) {
 		index, keys = s.KVKeys(watch, r.tail, r.query.Get("separator"))
@@ -84,7 +96,9 @@ func (h *Handler) kvKeys(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	keys = visible(r, keys, func(key string) bool { return r.may(acl.Key, acl.Read, key) })
 	h.setMeta(w, index)
+	h.setHidden(w, r)
 	if len(keys) == 0 && r.tail != "" {
 		w.WriteHeader(http.StatusNotFound)
 		return nil
@@ -143,7 +157,26 @@ func (h *Handler) kvDelete(w http.ResponseWriter, r *request) error {
 	return h.kvApply(w, r, verb, e)
 }
 
+// mayListKeys tells whether the caller may list the keys below a prefix. Unless the operator wants it otherwise anybody may, and sees
+// what may be read.
+func (h *Handler) mayListKeys(r *request) error {
+	if !h.cfg.KeyListPolicy {
+		return nil
+	}
+	return r.needPrefix(acl.Key, acl.List, r.tail)
+}
+
 func (h *Handler) kvApply(w http.ResponseWriter, r *request, verb string, e *record.KVEntry) error {
+	need := r.need
+	if verb == "delete-tree" {
+		need = r.needPrefix
+	}
+	if err := need(acl.Key, acl.Write, e.Key); err != nil {
+		return err
+	}
+	if verb == "lock" && h.backend.Store().LockDelayed(e.Key) {
+		return writeJSON(w, r, false)
+	}
 	done, err := h.backend.KVApply(r.Context(), verb, e)
 	if err != nil {
 		return err

@@ -13,6 +13,10 @@ var (
 	headerTrue    = []string{"true"}
 	headerFalse   = []string{"false"}
 	headerBackend = []string{"blocking-query"}
+
+	headerLeader     = []string{"leader"}
+	headerStale      = []string{"stale"}
+	headerConsistent = []string{"consistent"}
 )
 
 // commonHeaders are the headers of every answer.
@@ -40,4 +44,25 @@ func (h *Handler) setMeta(w http.ResponseWriter, index uint64) {
 	out["X-Consul-Knownleader"] = known
 	out["X-Consul-Lastcontact"] = []string{strconv.FormatInt(contact, 10)}
 	out["X-Consul-Query-Backend"] = headerBackend
+}
+
+// setServed is setMeta for the families whose answers also say how sure they are.
+func (h *Handler) setServed(w http.ResponseWriter, r *request, index uint64) {
+	h.setMeta(w, index)
+	mode := headerLeader
+	switch {
+	case r.has("stale") || r.query.Get("max_stale") != "":
+		mode = headerStale
+	case r.has("consistent"):
+		mode = headerConsistent
+	}
+	w.Header()["X-Consul-Effective-Consistency"] = mode
+	h.setHidden(w, r)
+}
+
+// setHidden says whether something was left out that the caller may not see.
+func (h *Handler) setHidden(w http.ResponseWriter, r *request) {
+	if r.hidden {
+		w.Header()["X-Consul-Results-Filtered-By-Acls"] = headerTrue
+	}
 }

@@ -16,6 +16,7 @@ type route struct {
 	prefix  bool // path begins the paths that are served; what follows is the request's tail
 	local   bool // about this agent alone: a datacenter in the request is not looked at
 	raw     bool // never compressed
+	open    bool // needs no token, and does not look at one
 	methods []method
 	handler http.Handler // made by Handler.handler
 }
@@ -32,8 +33,10 @@ type endpoint func(w http.ResponseWriter, r *request) error
 // A request is a request of the API with its query parsed.
 type request struct {
 	*http.Request
-	query url.Values
-	tail  string // of the path, for a route that is a prefix
+	query  url.Values
+	tail   string // of the path, for a route that is a prefix
+	caller Caller
+	hidden bool // the answer left something out that the caller may not see
 }
 
 // has tells whether a parameter is there, with or without a value.
@@ -42,7 +45,8 @@ func (r *request) has(name string) bool { _, ok := r.query[name]; return ok }
 // routes is the whole API.
 func (h *Handler) routes() []route {
 	return slices.Concat(h.kvRoutes(), h.snapshotRoutes(), h.statusRoutes(), h.agentRoutes(), h.operatorRoutes(), h.catalogRoutes(),
-		[]route{{path: "/", local: true, methods: []method{{http.MethodGet, h.root}}}})
+		h.healthRoutes(), h.sessionRoutes(), h.txnRoutes(), h.coordinateRoutes(),
+		[]route{{path: "/", local: true, open: true, methods: []method{{http.MethodGet, h.root}}}})
 }
 
 // handler makes the http.Handler of a route.
@@ -100,8 +104,14 @@ func (h *Handler) serve(rt *route, allow string, w http.ResponseWriter, req *htt
 	if rt.prefix {
 		r.tail = req.URL.Path[len(rt.path):]
 	}
-	if err := h.parseQuery(rt, r); err != nil {
+	err := h.parseQuery(rt, r)
+	if err != nil {
 		return err
+	}
+	if !rt.open {
+		if r.caller, err = h.backend.Authorize(secretOf(r)); err != nil {
+			return err
+		}
 	}
 	return rt.methods[i].serve(w, r)
 }

@@ -12,5 +12,8 @@
 // the failure is told once on those that still work, and so is its end. Syslog is written by a goroutine of its
 // own, because a syslog daemon that hangs must not hang a server; lines it cannot take are dropped.
 //
+// A Monitor lets others read along while the process runs, each at a level of its own. It changes nothing of the log,
+// and a reader that is slow loses lines, and is told how many, rather than hold up those who log.
+//
 // The package knows nothing of secrets: who logs must not hand it any.
 package logging

@@ -10,11 +10,11 @@ import (
 type Register struct {
 	Address         string
 	Check           *HealthCheck
-	Checks          msgpack.Raw // never used in snapshots
+	Checks          msgpack.Raw `bexpr:"-"` // never used in snapshots
 	CreateIndex     uint64      // of the node
 	Datacenter      string
 	ID              string
-	Locality        msgpack.Raw // Consul loses a node's locality when it saves
+	Locality        msgpack.Raw `bexpr:"-"` // Consul loses a node's locality when it saves
 	ModifyIndex     uint64      // of the node
 	Node            string
 	NodeMeta        map[string]string
@@ -23,7 +23,7 @@ type Register struct {
 	SkipNodeUpdate  bool
 	TaggedAddresses map[string]string
 	Token           string
-	Extra           msgpack.Extra
+	Extra           msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // NodeService is an instance of a service on a node.
@@ -33,146 +33,146 @@ type NodeService struct {
 	CreateIndex                uint64
 	EnableTagOverride          bool
 	ID                         string
-	Kind                       string
-	Locality                   *Locality
-	LocallyRegisteredAsSidecar bool
+	Kind                       string    `json:",omitempty"`
+	Locality                   *Locality `json:",omitempty"`
+	LocallyRegisteredAsSidecar bool      `json:"-"`
 	Meta                       map[string]string
 	ModifyIndex                uint64
 	PeerName                   string
 	Port                       int
 	Proxy                      ProxyConfig
 	Service                    string
-	SocketPath                 string
-	TaggedAddresses            map[string]ServiceAddress
+	SocketPath                 string                    `json:",omitempty"`
+	TaggedAddresses            map[string]ServiceAddress `json:",omitempty"`
 	Tags                       []string
 	Weights                    *Weights
-	Extra                      msgpack.Extra
+	Extra                      msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // ServiceConnect says how an instance takes part in the mesh.
 type ServiceConnect struct {
-	Native         bool
-	PeerMeta       *PeeringServiceMeta
-	SidecarService msgpack.Raw
-	Extra          msgpack.Extra
+	Native         bool                `json:",omitempty"`
+	PeerMeta       *PeeringServiceMeta `json:",omitempty"`
+	SidecarService msgpack.Raw         `json:",omitzero" bexpr:"-"`
+	Extra          msgpack.Extra       `json:"-" bexpr:"-"`
 }
 
 // PeeringServiceMeta is what a peer told about a service it exported.
 type PeeringServiceMeta struct {
-	Protocol string
-	SNI      []string
-	SpiffeID []string
-	Extra    msgpack.Extra
+	Protocol string        `json:",omitempty"`
+	SNI      []string      `json:",omitempty"`
+	SpiffeID []string      `json:",omitempty"`
+	Extra    msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // Locality is where a thing runs.
 type Locality struct {
-	Region string
-	Zone   string
-	Extra  msgpack.Extra
+	Region string        `json:",omitempty"`
+	Zone   string        `json:",omitempty"`
+	Extra  msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // ServiceAddress is an address of a service under a name such as lan or wan.
 type ServiceAddress struct {
 	Address string
 	Port    int
-	Extra   msgpack.Extra
+	Extra   msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // Weights are those of DNS answers.
 type Weights struct {
 	Passing int
 	Warning int
-	Extra   msgpack.Extra
+	Extra   msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // ProxyConfig is present for a service of every kind. Free-form parts are kept as they came.
 type ProxyConfig struct {
-	AccessLogs             AccessLogs
-	Config                 msgpack.Raw
-	DestinationServiceID   string
-	DestinationServiceName string
-	EnvoyExtensions        []EnvoyExtension
+	AccessLogs             AccessLogs       `json:",omitzero"`
+	Config                 msgpack.Raw      `json:",omitzero" bexpr:"-"`
+	DestinationServiceID   string           `json:",omitempty"`
+	DestinationServiceName string           `json:",omitempty"`
+	EnvoyExtensions        []EnvoyExtension `json:",omitempty"`
 	Expose                 Expose
-	LocalServiceAddress    string
-	LocalServicePort       int
-	LocalServiceSocketPath string
+	LocalServiceAddress    string `json:",omitempty"`
+	LocalServicePort       int    `json:",omitempty"`
+	LocalServiceSocketPath string `json:",omitempty"`
 	MeshGateway            MeshGateway
 	Mode                   string
-	MutualTLSMode          string
-	TransparentProxy       TransparentProxy
-	Upstreams              []Upstream
-	Extra                  msgpack.Extra
+	MutualTLSMode          string           `json:",omitempty"`
+	TransparentProxy       TransparentProxy `json:",omitzero"`
+	Upstreams              []Upstream       `json:",omitempty"`
+	Extra                  msgpack.Extra    `json:"-" bexpr:"-"`
 }
 
 // AccessLogs configures a proxy's access logs.
 type AccessLogs struct {
-	DisableListenerLogs bool
-	Enabled             bool
-	JSONFormat          string
-	Path                string
-	TextFormat          string
-	Type                string
-	Extra               msgpack.Extra
+	DisableListenerLogs bool          `json:",omitempty"`
+	Enabled             bool          `json:",omitempty"`
+	JSONFormat          string        `json:",omitempty"`
+	Path                string        `json:",omitempty"`
+	TextFormat          string        `json:",omitempty"`
+	Type                string        `json:",omitempty"`
+	Extra               msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // EnvoyExtension is one extension of a proxy.
 type EnvoyExtension struct {
-	Arguments     msgpack.Raw
+	Arguments     msgpack.Raw `bexpr:"-"`
 	ConsulVersion string
 	EnvoyVersion  string
 	Name          string
 	Required      bool
-	Extra         msgpack.Extra
+	Extra         msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // Expose lists paths that bypass a proxy.
 type Expose struct {
-	Checks bool
-	Paths  []ExposePath
-	Extra  msgpack.Extra
+	Checks bool          `json:",omitempty"`
+	Paths  []ExposePath  `json:",omitempty"`
+	Extra  msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // ExposePath is one exposed path.
 type ExposePath struct {
-	ListenerPort    int
-	LocalPathPort   int
-	ParsedFromCheck bool
-	Path            string
-	Protocol        string
-	Extra           msgpack.Extra
+	ListenerPort    int           `json:",omitempty"`
+	LocalPathPort   int           `json:",omitempty"`
+	ParsedFromCheck bool          `json:",omitempty"`
+	Path            string        `json:",omitempty"`
+	Protocol        string        `json:",omitempty"`
+	Extra           msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // MeshGateway is a gateway mode.
 type MeshGateway struct {
-	Mode  string
-	Extra msgpack.Extra
+	Mode  string        `json:",omitempty"`
+	Extra msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // TransparentProxy configures transparent proxying.
 type TransparentProxy struct {
-	DialedDirectly       bool
-	OutboundListenerPort int
-	Extra                msgpack.Extra
+	DialedDirectly       bool          `json:",omitempty"`
+	OutboundListenerPort int           `json:",omitempty"`
+	Extra                msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // Upstream is one upstream of a proxy.
 type Upstream struct {
-	CentrallyConfigured  bool
-	Config               msgpack.Raw
+	CentrallyConfigured  bool        `json:",omitempty"`
+	Config               msgpack.Raw `json:",omitzero" bexpr:"-"`
 	Datacenter           string
 	DestinationName      string
-	DestinationNamespace string
-	DestinationPartition string
-	DestinationPeer      string
-	DestinationType      string
-	IngressHosts         []string
-	LocalBindAddress     string
-	LocalBindPort        int
-	LocalBindSocketMode  string
-	LocalBindSocketPath  string
+	DestinationNamespace string   `json:",omitempty"`
+	DestinationPartition string   `json:",omitempty"`
+	DestinationPeer      string   `json:",omitempty"`
+	DestinationType      string   `json:",omitempty"`
+	IngressHosts         []string `json:",omitempty"`
+	LocalBindAddress     string   `json:",omitempty"`
+	LocalBindPort        int      `json:",omitempty"`
+	LocalBindSocketMode  string   `json:",omitempty"`
+	LocalBindSocketPath  string   `json:",omitempty"`
 	MeshGateway          MeshGateway
-	Extra                msgpack.Extra
+	Extra                msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // HealthCheck is a check of a node or, with a ServiceID, of a service on it.
@@ -187,54 +187,54 @@ type HealthCheck struct {
 	Node        string
 	Notes       string
 	Output      string
-	PeerName    string
+	PeerName    string `json:",omitempty"`
 	ServiceID   string
 	ServiceName string
 	ServiceTags []string
 	Status      string
 	Timeout     string
 	Type        string
-	Extra       msgpack.Extra
+	Extra       msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // CheckDefinition is how a check is carried out.
 type CheckDefinition struct {
-	AliasNode                      string
-	AliasService                   string
-	Body                           string
-	DeregisterCriticalServiceAfter time.Duration
-	DisableRedirects               bool
-	DockerContainerID              string
-	GRPC                           string
-	GRPCUseTLS                     bool
-	H2PING                         string
-	H2PingUseTLS                   bool
-	HTTP                           string
-	Header                         map[string][]string
-	Interval                       time.Duration
-	Method                         string
-	OSService                      string
-	OutputMaxSize                  uint
-	ScriptArgs                     []string
-	SessionName                    string
-	Shell                          string
-	TCP                            string
-	TCPUseTLS                      bool
-	TLSServerName                  string
-	TLSSkipVerify                  bool
-	TTL                            time.Duration
-	Timeout                        time.Duration
-	UDP                            string
-	Extra                          msgpack.Extra
+	AliasNode                      string              `json:",omitempty"`
+	AliasService                   string              `json:",omitempty"`
+	Body                           string              `json:",omitempty"`
+	DeregisterCriticalServiceAfter time.Duration       `json:",omitempty"`
+	DisableRedirects               bool                `json:",omitempty"`
+	DockerContainerID              string              `json:",omitempty"`
+	GRPC                           string              `json:",omitempty"`
+	GRPCUseTLS                     bool                `json:",omitempty"`
+	H2PING                         string              `json:",omitempty"`
+	H2PingUseTLS                   bool                `json:",omitempty"`
+	HTTP                           string              `json:",omitempty"`
+	Header                         map[string][]string `json:",omitempty"`
+	Interval                       time.Duration       `json:",omitempty"`
+	Method                         string              `json:",omitempty"`
+	OSService                      string              `json:",omitempty"`
+	OutputMaxSize                  uint                `json:",omitempty"`
+	ScriptArgs                     []string            `json:",omitempty"`
+	SessionName                    string              `json:",omitempty"`
+	Shell                          string              `json:",omitempty"`
+	TCP                            string              `json:",omitempty"`
+	TCPUseTLS                      bool                `json:",omitempty"`
+	TLSServerName                  string              `json:",omitempty"`
+	TLSSkipVerify                  bool                `json:",omitempty"`
+	TTL                            time.Duration       `json:",omitempty"`
+	Timeout                        time.Duration       `json:",omitempty"`
+	UDP                            string              `json:",omitempty"`
+	Extra                          msgpack.Extra       `json:"-" bexpr:"-"`
 }
 
 // Coordinate is a node's network coordinate. A record (type 6) is a batch of them, normally of one.
 type Coordinate struct {
 	Coord     Coord
 	Node      string
-	Partition string
+	Partition string `json:",omitempty"`
 	Segment   string
-	Extra     msgpack.Extra
+	Extra     msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // Coordinates is the batch that one record of type 6 holds.
@@ -246,5 +246,5 @@ type Coord struct {
 	Error      float64
 	Height     float64
 	Vec        []float64
-	Extra      msgpack.Extra
+	Extra      msgpack.Extra `json:"-" bexpr:"-"`
 }

@@ -13,9 +13,9 @@ type KVEntry struct {
 	Key         string
 	LockIndex   uint64 // how often a new holder has locked the key
 	ModifyIndex uint64
-	Session     string // the session that holds the lock, or empty
+	Session     string `json:",omitempty"` // the session that holds the lock, or empty
 	Value       []byte
-	Extra       msgpack.Extra
+	Extra       msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // Tombstone (type 5) remembers a deleted key, or the prefix of a recursive delete, so that indexes of queries by prefix do not
@@ -25,7 +25,7 @@ type Tombstone KVEntry
 // Session (type 3) is what locks are held by.
 type Session struct {
 	Behavior      string   // release or delete
-	Checks        []string // the form before 1.7: all checks
+	Checks        []string `json:",omitempty"` // the form before 1.7: all checks
 	CreateIndex   uint64
 	ID            string
 	LockDelay     time.Duration // can be negative
@@ -34,15 +34,15 @@ type Session struct {
 	Node          string
 	NodeChecks    []string
 	ServiceChecks []SessionServiceCheck
-	TTL           string // text such as 3600s, or empty
-	Extra         msgpack.Extra
+	TTL           string        // text such as 3600s, or empty
+	Extra         msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // SessionServiceCheck names a check of a service that a session depends on.
 type SessionServiceCheck struct {
 	ID        string
 	Namespace string
-	Extra     msgpack.Extra
+	Extra     msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // PreparedQuery (type 7) is a stored service query.
@@ -55,14 +55,14 @@ type PreparedQuery struct {
 	Service     QueryService
 	Session     string
 	Template    QueryTemplate
-	Token       string // a secret, in clear
-	Extra       msgpack.Extra
+	Token       string        // a secret, in clear
+	Extra       msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // QueryDNS are a query's DNS settings.
 type QueryDNS struct {
 	TTL   string
-	Extra msgpack.Extra
+	Extra msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // QueryService is what a query looks for.
@@ -77,8 +77,8 @@ type QueryService struct {
 	SamenessGroup  string
 	Service        string
 	ServiceMeta    map[string]string
-	Tags           []string // a leading ! excludes
-	Extra          msgpack.Extra
+	Tags           []string      // a leading ! excludes
+	Extra          msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // QueryFailover is where a query goes on when nothing is found.
@@ -86,14 +86,14 @@ type QueryFailover struct {
 	Datacenters []string
 	NearestN    int
 	Targets     []QueryTarget
-	Extra       msgpack.Extra
+	Extra       msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // QueryTarget is one place to fail over to.
 type QueryTarget struct {
 	Datacenter string
 	Peer       string
-	Extra      msgpack.Extra
+	Extra      msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // QueryTemplate makes a query a template for all names with a prefix.
@@ -101,5 +101,5 @@ type QueryTemplate struct {
 	Regexp          string
 	RemoveEmptyTags bool
 	Type            string
-	Extra           msgpack.Extra
+	Extra           msgpack.Extra `json:"-" bexpr:"-"`
 }

@@ -8,15 +8,15 @@ import (
 
 // Header is the value at the start of a stream.
 type Header struct {
-	LastIndex uint64 // the highest index of any table
-	Extra     msgpack.Extra
+	LastIndex uint64        // the highest index of any table
+	Extra     msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // Index (type 16) is the last change of a table, or of a part of one. Keys are compared without case.
 type Index struct {
 	Key   string
 	Value uint64
-	Extra msgpack.Extra
+	Extra msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // Autopilot (type 9) is the replicated autopilot configuration; there is at most one.
@@ -31,7 +31,7 @@ type Autopilot struct {
 	RedundancyZoneTag       string
 	ServerStabilizationTime time.Duration
 	UpgradeVersionTag       string
-	Extra                   msgpack.Extra
+	Extra                   msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // SystemMetadata (type 31) is a key and a value of the cluster's own; server-management-token is a secret with full rights.
@@ -40,11 +40,11 @@ type SystemMetadata struct {
 	Key         string
 	ModifyIndex uint64
 	Value       string
-	Extra       msgpack.Extra
+	Extra       msgpack.Extra `json:"-" bexpr:"-"`
 }
 
 // Opaque is a record whose value Lictor carries without interpreting it: the type, and the msgpack value byte for byte.
 type Opaque struct {
 	Type  Type
-	Value msgpack.Raw
+	Value msgpack.Raw `bexpr:"-"`
 }

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/lictor-dr/lictor/internal/record"
 )
 
 // Config is what a server needs to know. All fields without a default must be set.
@@ -27,6 +29,13 @@ type Config struct {
 	SnapshotThreshold uint64        // entries since the last snapshot that make it so
 	TrailingLogs      uint64        // entries kept behind a snapshot
 
+	// Node and Service are what this server registers of itself in the catalog; without a node it registers nothing, and does not
+	// look after the catalog.
+	Node    *record.Register
+	Service *record.NodeService
+	// ReconcileInterval is how often the leader compares the catalog with the members. Default [ReconcileInterval].
+	ReconcileInterval time.Duration
+
 	// HoldTimeout is how long a request waits for a leader.
 	HoldTimeout time.Duration
 
@@ -43,6 +52,7 @@ func DefaultConfig() Config {
 		SnapshotInterval:   30 * time.Second,
 		SnapshotThreshold:  16384,
 		TrailingLogs:       10240,
+		ReconcileInterval:  ReconcileInterval,
 		HoldTimeout:        7 * time.Second,
 		Logger:             hclog.NewNullLogger(),
 	}

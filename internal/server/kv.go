@@ -36,11 +36,16 @@ func (s *Server) ConsistentRead(ctx context.Context) error {
 // ApplyKV applies an operation on the KV table through Raft and tells whether its condition held. It returns when the effect is
 // durable and visible. If ctx ends first, the operation may still be applied.
 func (s *Server) ApplyKV(ctx context.Context, op state.KVOp, e *record.KVEntry) (bool, error) {
-	result, err := s.apply(ctx, fsm.KV(op, e))
+	result, err := s.Apply(ctx, fsm.KV(op, e))
+	if err == nil && result.Err != nil {
+		err = fmt.Errorf("raft apply failed: %w", result.Err)
+	}
 	return result.OK, err
 }
 
-func (s *Server) apply(ctx context.Context, entry []byte) (fsm.Result, error) {
+// Apply applies an entry through Raft. It returns what that gave once it is durable and visible; an error of the entry itself is in the
+// result. If ctx ends first, the entry may still be applied.
+func (s *Server) Apply(ctx context.Context, entry fsm.Entry) (fsm.Result, error) {
 	if err := s.WaitLeader(ctx); err != nil {
 		return fsm.Result{}, err
 	}
@@ -51,9 +56,5 @@ func (s *Server) apply(ctx context.Context, entry []byte) (fsm.Result, error) {
 	case err != nil:
 		return fsm.Result{}, fmt.Errorf("raft apply failed: %w", err)
 	}
-	result := f.Response().(fsm.Result)
-	if result.Err != nil {
-		return result, fmt.Errorf("raft apply failed: %w", result.Err)
-	}
-	return result, nil
+	return f.Response().(fsm.Result), nil
 }

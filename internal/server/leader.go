@@ -43,8 +43,16 @@ func (s *Server) lead(ctx context.Context) {
 	if !s.takeOffice(ctx) {
 		return
 	}
+	s.reconcile()
+	term, resign := context.WithCancel(ctx)
+	var duties sync.WaitGroup
+	defer duties.Wait()
+	defer resign()
+	duties.Go(func() { s.expireSessions(term) })
 	tick := time.NewTicker(tombstoneTick)
 	defer tick.Stop()
+	inspection := time.NewTicker(s.config.ReconcileInterval)
+	defer inspection.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -57,6 +65,8 @@ func (s *Server) lead(ctx context.Context) {
 			if !s.takeOffice(ctx) {
 				return
 			}
+		case <-inspection.C:
+			s.reconcile()
 		case now := <-tick.C:
 			s.reapTombstones(now)
 		}

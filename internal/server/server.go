@@ -33,6 +33,7 @@ type Server struct {
 	leading   atomic.Bool   // leader, and ready to serve
 	renewed   chan struct{} // asks the leader to do its start-up work again, after a restore
 	tombs     graveyard
+	sessions  sessionClock
 
 	stop context.CancelFunc
 	done sync.WaitGroup

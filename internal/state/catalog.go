@@ -188,3 +188,15 @@ func (s *Store) Usage() (uint64, Usage) {
 	u.KV = s.kv.entries.Len()
 	return index, u
 }
+
+// StaleMembers returns the names of the nodes that a check marks as members of the gossip pool, and that are not among members, given
+// by folded name.
+func (s *Store) StaleMembers(members map[string]bool) (names []string) {
+	txn := s.read(nil)
+	for _, n := range all[*node](txn, tableNodes, indexID+"_prefix", "") {
+		if !members[fold(n.Node)] && first[*check](txn, tableChecks, indexID, "", fold(n.Node), fold(SerfHealth)) != nil {
+			names = append(names, n.Node)
+		}
+	}
+	return names
+}

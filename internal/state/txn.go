@@ -35,6 +35,11 @@ type TxnService struct {
 	Service record.NodeService
 }
 
+// ReadsOrDeletes tells whether the operation does without the service's name.
+func (o *TxnService) ReadsOrDeletes() bool {
+	return o.Verb == verbGet || o.Verb == verbDelete || o.Verb == verbDeleteCAS
+}
+
 // TxnCheck is an operation on a check: get, set, cas, delete, delete-cas.
 type TxnCheck struct {
 	Verb  string

@@ -1,0 +1,31 @@
+package agent
+
+import (
+	"maps"
+	"strconv"
+
+	"github.com/lictor-dr/lictor/internal/record"
+	"github.com/lictor-dr/lictor/internal/version"
+)
+
+// registration is what this server says of itself in the catalog: its node, and the service that all servers have.
+func (a *Agent) registration() (*record.Register, *record.NodeService) {
+	address := a.config.AdvertiseAddr.String()
+	family := "ipv4"
+	if !a.config.AdvertiseAddr.Is4() {
+		family = "ipv6"
+	}
+	meta := map[string]string{"consul-network-segment": "", "consul-version": version.Consul}
+	maps.Copy(meta, a.config.NodeMeta)
+	node := &record.Register{
+		ID: a.config.NodeID, Node: a.config.NodeName, Address: address, Datacenter: a.config.Datacenter, NodeMeta: meta,
+		TaggedAddresses: map[string]string{"lan": address, "wan": address, "lan_" + family: address, "wan_" + family: address},
+	}
+	service := &record.NodeService{
+		ID: "consul", Service: "consul", Tags: []string{}, Port: a.config.ServerPort, Weights: &record.Weights{Passing: 1, Warning: 1},
+		Meta: map[string]string{"grpc_port": strconv.Itoa(-1), "grpc_tls_port": strconv.Itoa(-1), "non_voter": "false",
+			"read_replica": "false", "raft_version": "3", "serf_protocol_current": "2", "serf_protocol_max": "5", "serf_protocol_min": "1",
+			"version": version.Full},
+	}
+	return node, service
+}

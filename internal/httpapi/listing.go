@@ -1,0 +1,133 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	uuid "github.com/hashicorp/go-uuid"
+
+	"github.com/lictor-dr/lictor/internal/coordinate"
+	"github.com/lictor-dr/lictor/internal/fsm"
+	"github.com/lictor-dr/lictor/internal/record"
+	"github.com/lictor-dr/lictor/internal/state"
+)
+
+// list answers with what get finds, as far as the caller may see it and the parameter filter selects it.
+func list[T any](h *Handler, w http.ResponseWriter, r *request, get func(Store, *state.Watch) (uint64, []T), may func(T) bool) error {
+	var found []T
+	index, err := h.query(r, func(s Store, watch *state.Watch) (index uint64) {
+		index, found = get(s, watch)
+		return index
+	})
+	if err != nil {
+		return err
+	}
+	found, err = filtered(r, visible(r, found, may))
+	if err != nil {
+		return filterError(err)
+	}
+	h.setServed(w, r, index)
+	return writeJSON(w, r, found)
+}
+
+// filterError says that the expression of a filter does not fit what it is to select.
+func filterError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("Failed to create boolean expression evaluator: %w", err)
+}
+
+// nodeMetaParam reads the parameter node-meta: pairs that must all be in a node's metadata.
+func nodeMetaParam(r *request) (map[string]string, error) {
+	wanted := map[string]string{}
+	for _, pair := range r.query["node-meta"] {
+		key, value, _ := strings.Cut(pair, ":")
+		wanted[key] = value
+	}
+	return wanted, nil
+}
+
+// contains tells whether all pairs of wanted are in m.
+func contains(m, wanted map[string]string) bool {
+	for key, value := range wanted {
+		if have, ok := m[key]; !ok || have != value {
+			return false
+		}
+	}
+	return true
+}
+
+// hasTags tells whether all wanted tags are there. Tags are compared without case.
+func hasTags(tags, wanted []string) bool {
+	for _, want := range wanted {
+		if !slices.ContainsFunc(tags, func(tag string) bool { return strings.EqualFold(tag, want) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// near sorts items by how far their nodes are from the node that the parameter near names, if it is there.
+func near[T any](h *Handler, r *request, s Store, items []T, node func(T) string) []T {
+	from := r.query.Get("near")
+	if from == "" {
+		return items
+	}
+	if from == "_agent" {
+		from = h.backend.Self().Config.NodeName
+	}
+	coordinate.Sort(items, from, node, func(name string) []record.Coordinate {
+		_, found := s.NodeCoordinates(nil, name)
+		coordinates := make([]record.Coordinate, 0, len(found))
+		for _, c := range found {
+			coordinates = append(coordinates, *c)
+		}
+		return coordinates
+	})
+	return items
+}
+
+const maxRequestBody = 2 << 20 // of JSON, in bytes
+
+// decodeBody reads a JSON body. Fields that are not known are ignored.
+func decodeBody(r *request, v any) error {
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxRequestBody))
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		return refuse(http.StatusRequestEntityTooLarge, "Request body too large, max size: %d bytes", tooLarge.Limit)
+	}
+	if err != nil {
+		return badRequest("Request decode failed: %v", err)
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return badRequest("Request decode failed: %v", err)
+	}
+	return nil
+}
+
+// apply applies an entry; prefix begins the text of an error of the entry itself.
+func (h *Handler) apply(r *request, entry fsm.Entry, prefix string) (fsm.Result, error) {
+	result, err := h.backend.Apply(r.Context(), entry)
+	if err == nil && result.Err != nil {
+		err = fmt.Errorf("%s%w", prefix, result.Err)
+	}
+	return result, err
+}
+
+// applyTrue applies an entry and answers true.
+func (h *Handler) applyTrue(w http.ResponseWriter, r *request, entry fsm.Entry, prefix string) error {
+	if _, err := h.apply(r, entry, prefix); err != nil {
+		return err
+	}
+	return writeJSON(w, r, true)
+}
+
+func isUUID(s string) bool {
+	_, err := uuid.ParseUUID(s)
+	return err == nil
+}

@@ -1,0 +1,7 @@
+//go:build heavy && unix && !linux
+
+package interop
+
+import "syscall"
+
+func childAttr() *syscall.SysProcAttr { return nil }

@@ -1,0 +1,72 @@
+package server
+
+import (
+	"maps"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/lictor-dr/lictor/internal/fsm"
+	"github.com/lictor-dr/lictor/internal/record"
+	"github.com/lictor-dr/lictor/internal/state"
+)
+
+// ReconcileInterval is how often the leader compares the catalog with who is a member of the cluster.
+const ReconcileInterval = 60 * time.Second
+
+const (
+	serfName  = "Serf Health Status"
+	serfAlive = "Agent alive and reachable"
+)
+
+// reconcile makes the catalog agree with the membership: members are registered and alive, and nodes that were members, which their
+// check serfHealth tells, and are not any more are removed with all that depends on them. Nodes without that check stay.
+func (s *Server) reconcile() {
+	if s.config.Node == nil {
+		return
+	}
+	if err := s.registerSelf(); err != nil {
+		s.log.Error("registering this server in the catalog failed", "error", err)
+	}
+	for _, name := range s.Store().StaleMembers(map[string]bool{strings.ToLower(s.config.Node.Node): true}) {
+		s.log.Info("deregistering member", "member", name, "reason", "reaped")
+		if err := s.applyInternal(fsm.Deregister(name, "", "")); err != nil {
+			s.log.Error("deregistering a node failed that is no member", "node", name, "error", err)
+		}
+	}
+}
+
+// registerSelf registers this server's node, the service that all servers have, and the check that marks members, unless they are there.
+func (s *Server) registerSelf() error {
+	r := &state.Registration{
+		Node:    s.config.Node,
+		Service: s.config.Service,
+		Checks: []*record.HealthCheck{{CheckID: state.SerfHealth, Name: serfName, Node: s.config.Node.Node, Status: "passing",
+			Output: serfAlive, ServiceTags: []string{}}},
+	}
+	if s.registered(r) {
+		return nil
+	}
+	s.log.Info("member joined, marking health alive", "member", r.Node.Node)
+	return s.applyInternal(fsm.Register(r))
+}
+
+// registered tells whether a registration would change nothing.
+func (s *Server) registered(r *state.Registration) bool {
+	_, n, services := s.Store().Node(nil, r.Node.Node)
+	if n == nil || n.ID != r.Node.ID || n.Address != r.Node.Address || !maps.Equal(n.NodeMeta, r.Node.NodeMeta) ||
+		!maps.Equal(n.TaggedAddresses, r.Node.TaggedAddresses) {
+		return false
+	}
+	there := false
+	for _, x := range services {
+		there = there || x.ID == r.Service.ID && x.Port == r.Service.Port && reflect.DeepEqual(x.Meta, r.Service.Meta)
+	}
+	_, checks := s.Store().NodeChecks(nil, r.Node.Node)
+	for _, c := range checks {
+		if c.CheckID == state.SerfHealth {
+			return there && c.Status == "passing"
+		}
+	}
+	return false
+}
