@@ -64,13 +64,6 @@ func (c *sessionClock) renew(s *record.Session, now time.Time) {
 	}
 }
 
-// active is how many sessions have a time.
-func (c *sessionClock) active() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.deadlines)
-}
-
 func ttlOf(s *record.Session) time.Duration {
 	ttl, err := time.ParseDuration(s.TTL)
 	if err != nil {

@@ -1,0 +1,22 @@
+//go:build unix
+
+package healthcheck
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// inOwnGroup makes the end of the command's context kill it and all that it started.
+func inOwnGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error {
+		err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		if errors.Is(err, syscall.ESRCH) {
+			return os.ErrProcessDone
+		}
+		return err
+	}
+}
