@@ -13,10 +13,12 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	uuid "github.com/hashicorp/go-uuid"
 
 	"github.com/lictor-dr/lictor/internal/agentconfig"
 	"github.com/lictor-dr/lictor/internal/datadir"
 	"github.com/lictor-dr/lictor/internal/httpapi"
+	"github.com/lictor-dr/lictor/internal/meshca"
 	"github.com/lictor-dr/lictor/internal/server"
 	"github.com/lictor-dr/lictor/internal/version"
 )
@@ -31,6 +33,7 @@ type Agent struct {
 	dir    *datadir.Dir // nil without a data directory
 
 	server   *server.Server
+	meshRoot *meshca.Root // shown if the state has none; nil unless the mesh is enabled
 	handler  *httpapi.Handler
 	limiter  *httpapi.ConnLimiter
 	web      *http.Server
@@ -59,7 +62,7 @@ func Open(config *agentconfig.Config) (*Agent, error) {
 // Start starts the server and opens the listeners. After an error the agent is closed.
 func (a *Agent) Start(log hclog.Logger) error {
 	a.log = log
-	for _, step := range []func() error{a.holdServerPort, a.startServer, a.writePIDFile, a.listen} {
+	for _, step := range []func() error{a.holdServerPort, a.makeMeshRoot, a.startServer, a.writePIDFile, a.listen} {
 		if err := step(); err != nil {
 			return errors.Join(err, a.Close())
 		}
@@ -87,6 +90,23 @@ func (a *Agent) holdServerPort() error {
 			}
 		}
 	})
+	return nil
+}
+
+// makeMeshRoot makes the root certificate that is shown where the state has none.
+func (a *Agent) makeMeshRoot() error {
+	if !a.config.ConnectEnabled {
+		return nil
+	}
+	id, err := uuid.GenerateUUID()
+	if err != nil {
+		return fmt.Errorf("make a cluster ID: %w", err)
+	}
+	root, err := meshca.New(id, time.Now())
+	if err != nil {
+		return err
+	}
+	a.meshRoot = &root
 	return nil
 }
 

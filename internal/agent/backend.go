@@ -10,6 +10,7 @@ import (
 	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/httpapi"
+	"github.com/lictor-dr/lictor/internal/meshca"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/server"
 	"github.com/lictor-dr/lictor/internal/state"
@@ -48,6 +49,8 @@ func (b *backend) Apply(ctx context.Context, entry fsm.Entry) (fsm.Result, error
 func (b *backend) RenewSession(ctx context.Context, id string) error {
 	return b.server.RenewSession(ctx, id)
 }
+
+func (b *backend) MeshRoot() *meshca.Root { return b.meshRoot }
 
 // Authorize lets everybody do everything: ACLs are not served yet, and a configuration that asks for them is refused.
 func (b *backend) Authorize(string) (httpapi.Caller, error) {

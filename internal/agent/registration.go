@@ -15,7 +15,7 @@ func (a *Agent) registration() (*record.Register, *record.NodeService) {
 	if !a.config.AdvertiseAddr.Is4() {
 		family = "ipv6"
 	}
-	meta := map[string]string{"consul-network-segment": "", "consul-version": version.Consul}
+	meta := map[string]string{"consul-network-segment": "", "consul-version": version.Full}
 	maps.Copy(meta, a.config.NodeMeta)
 	node := &record.Register{
 		ID: a.config.NodeID, Node: a.config.NodeName, Address: address, Datacenter: a.config.Datacenter, NodeMeta: meta,

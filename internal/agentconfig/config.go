@@ -63,6 +63,8 @@ type Config struct {
 	LeaveOnTerminate bool
 	// SkipLeaveOnInterrupt makes SIGINT stop without a graceful leave.
 	SkipLeaveOnInterrupt bool
+	// ConnectEnabled shows a root of the service mesh's certificate authority to clients that wait for one. The mesh is not served.
+	ConnectEnabled bool
 	// EnableDebug opens the profiling endpoints under /debug/pprof.
 	EnableDebug bool
 	// PIDFile is where the process ID is written; empty for nowhere.
@@ -238,6 +240,7 @@ func setProcess(s *settings, c *Config) error {
 	c.LeaveOnTerminate = s.boolean("leave_on_terminate")
 	c.SkipLeaveOnInterrupt = s.boolean("skip_leave_on_interrupt")
 	c.EnableDebug = s.boolean("enable_debug")
+	c.ConnectEnabled = s.boolean("connect.enabled")
 	c.PIDFile = s.str("pid_file")
 	return nil
 }

@@ -25,7 +25,7 @@ var layers = []layer{
 		"internal/archive", "internal/record", "internal/preflight", "internal/inspect", "internal/querytemplate",
 		"internal/state", "internal/fsm", "internal/snapstore", "internal/httpapi", "internal/agentconfig",
 		"internal/logging", "internal/datadir", "internal/recordjson", "internal/digest", "internal/acl", "internal/coordinate", "internal/preparedquery",
-		"internal/telemetry", "internal/userevent", "internal/definition", "internal/healthcheck", "internal/localstate",
+		"internal/telemetry", "internal/userevent", "internal/meshca", "internal/definition", "internal/healthcheck", "internal/localstate",
 	}},
 	{"leaves", false, []string{
 		"internal/msgpack", "internal/golden", "internal/atomicfile", "internal/version", "internal/progress", "internal/house",

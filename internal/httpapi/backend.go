@@ -7,6 +7,7 @@ import (
 
 	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/fsm"
+	"github.com/lictor-dr/lictor/internal/meshca"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
 )
@@ -56,6 +57,8 @@ type Backend interface {
 	PeerAddrs() ([]string, error)
 	// RaftConfiguration is who takes part in Raft.
 	RaftConfiguration() (RaftConfiguration, error)
+	// MeshRoot is the root to show if the state has none; nil if the mesh is not enabled.
+	MeshRoot() *meshca.Root
 	// Self describes this server.
 	Self() AgentSelf
 	// Members are the members of the datacenter's gossip pool.
@@ -109,6 +112,7 @@ type Store interface {
 	AuthMethods(w *state.Watch) (uint64, []*record.ACLAuthMethod)
 	Bootstrapped() (resetIndex uint64, done bool)
 	Autopilot() *record.Autopilot
+	Carried(t record.Type, indexKey string) (uint64, []*record.Opaque)
 }
 
 // A Caller is who sent a request, and what they may do.

@@ -1,9 +1,9 @@
 // Package interop holds the tests that put Lictor beside programs which others wrote: consul-template, Consul's client for Node.js,
 // and Consul itself.
 //
-// The tests need the build tag heavy and a Unix system:
+// The tests need the build tag clients and a Unix system:
 //
-//	go test -tags heavy ./internal/interop
+//	go test -tags clients ./internal/interop
 //
 // The environment says what they find:
 //

@@ -1,4 +1,4 @@
-//go:build heavy && unix && !linux
+//go:build clients && unix && !linux
 
 package interop
 

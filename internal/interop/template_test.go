@@ -1,4 +1,4 @@
-//go:build heavy && unix
+//go:build clients && unix
 
 package interop
 

@@ -22,3 +22,10 @@ func (t *opaqueTable) add(o *record.Opaque, before int) {
 	}
 	t.unknown[before] = append(t.unknown[before], o)
 }
+
+// Carried returns the records of a type that Lictor carries without serving them, and the index of their table.
+func (s *Store) Carried(t record.Type, indexKey string) (uint64, []*record.Opaque) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return highest(s.db.Txn(false), indexKey), s.opaque.known[t]
+}
