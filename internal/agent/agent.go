@@ -18,6 +18,7 @@ import (
 	"github.com/lictor-dr/lictor/internal/agentconfig"
 	"github.com/lictor-dr/lictor/internal/datadir"
 	"github.com/lictor-dr/lictor/internal/httpapi"
+	"github.com/lictor-dr/lictor/internal/localstate"
 	"github.com/lictor-dr/lictor/internal/meshca"
 	"github.com/lictor-dr/lictor/internal/server"
 	"github.com/lictor-dr/lictor/internal/version"
@@ -33,6 +34,7 @@ type Agent struct {
 	dir    *datadir.Dir // nil without a data directory
 
 	server   *server.Server
+	local    *localstate.State
 	meshRoot *meshca.Root // shown if the state has none; nil unless the mesh is enabled
 	handler  *httpapi.Handler
 	limiter  *httpapi.ConnLimiter
@@ -62,7 +64,7 @@ func Open(config *agentconfig.Config) (*Agent, error) {
 // Start starts the server and opens the listeners. After an error the agent is closed.
 func (a *Agent) Start(log hclog.Logger) error {
 	a.log = log
-	for _, step := range []func() error{a.holdServerPort, a.makeMeshRoot, a.startServer, a.writePIDFile, a.listen} {
+	for _, step := range []func() error{a.holdServerPort, a.makeMeshRoot, a.openLocal, a.startServer, a.writePIDFile, a.listen, a.startLocal} {
 		if err := step(); err != nil {
 			return errors.Join(err, a.Close())
 		}
@@ -153,12 +155,19 @@ func (a *Agent) Failed() <-chan error { return a.failed }
 // Reload takes over what may change while the agent runs. The log level is the logger's and thus the caller's business.
 func (a *Agent) Reload(c *agentconfig.Config) error {
 	a.limiter.SetMax(c.Limits.HTTPMaxConnsPerClient)
+	a.local.SetDiscardCheckOutput(c.Checks.DiscardOutput)
+	if err := a.loadDefinitions(c); err != nil {
+		return err
+	}
 	return a.server.Reload(c.Raft.SnapshotThreshold, c.Raft.SnapshotInterval, c.Raft.TrailingLogs)
 }
 
 // Close stops what has been started. Requests under way have a few seconds to end.
 func (a *Agent) Close() error {
 	var errs []error
+	if a.local != nil {
+		a.local.Close()
+	}
 	if a.web != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 		defer cancel()

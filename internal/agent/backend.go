@@ -10,6 +10,7 @@ import (
 	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/httpapi"
+	"github.com/lictor-dr/lictor/internal/localstate"
 	"github.com/lictor-dr/lictor/internal/meshca"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/server"
@@ -49,6 +50,8 @@ func (b *backend) Apply(ctx context.Context, entry fsm.Entry) (fsm.Result, error
 func (b *backend) RenewSession(ctx context.Context, id string) error {
 	return b.server.RenewSession(ctx, id)
 }
+
+func (b *backend) Local() *localstate.State { return b.local }
 
 func (b *backend) MeshRoot() *meshca.Root { return b.meshRoot }
 

@@ -62,6 +62,8 @@ func (a *Agent) serve(l net.Listener) {
 func httpConfig(c *agentconfig.Config) (httpapi.Config, error) {
 	h := httpapi.Config{
 		KVMaxValueSize:   int64(c.Limits.KVMaxValueSize),
+		TxnMaxSize:       int64(c.Limits.TxnMaxSize),
+		SessionTTLMin:    c.SessionTTLMin,
 		DefaultQueryTime: c.DefaultQueryTime,
 		MaxQueryTime:     c.MaxQueryTime,
 		ResponseHeaders:  c.HTTP.ResponseHeaders,

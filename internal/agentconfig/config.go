@@ -50,6 +50,12 @@ type Config struct {
 	Limits LimitsConfig
 	// HTTP is http_config and its like.
 	HTTP HTTPConfig
+	// SessionTTLMin is the shortest TTL of a session.
+	SessionTTLMin time.Duration
+	// Checks says how the agent's own checks are carried out.
+	Checks CheckConfig
+	// Services and CheckDefinitions are what the files define, by the names of their fields.
+	Services, CheckDefinitions []map[string]any
 	// DefaultQueryTime is how long a blocking query waits that does not say.
 	DefaultQueryTime time.Duration
 	// MaxQueryTime is the longest wait a blocking query may ask for.
@@ -90,6 +96,16 @@ type UnixSocketConfig struct {
 type LimitsConfig struct {
 	HTTPMaxConnsPerClient int // open HTTP connections per client address; 0 or less is unlimited
 	KVMaxValueSize        int // bytes of one value written through the KV endpoint
+	TxnMaxSize            int // bytes of the body of a transaction
+}
+
+// CheckConfig says how checks are carried out.
+type CheckConfig struct {
+	RemoteScripts  bool          // scripts registered over the API may run
+	LocalScripts   bool          // scripts from files may run
+	UpdateInterval time.Duration // delay of changes of a check's output only; 0 for at once
+	OutputMaxSize  int           // bytes
+	DiscardOutput  bool
 }
 
 // HTTPConfig holds what applies to every HTTP request.
@@ -157,6 +173,7 @@ var steps = []func(*settings, *Config) error{
 	checkEncrypt,
 	warnSettings,
 	checkDefinitions,
+	setChecks,
 	setRole,
 	refuseUnserved,
 }
@@ -165,11 +182,57 @@ func setLimits(s *settings, c *Config) error {
 	c.Limits = LimitsConfig{
 		HTTPMaxConnsPerClient: s.integer("limits.http_max_conns_per_client"),
 		KVMaxValueSize:        s.integer("limits.kv_max_value_size"),
+		TxnMaxSize:            s.integer("limits.txn_max_req_len"),
 	}
+	c.SessionTTLMin = s.duration("session_ttl_min")
 	c.DefaultQueryTime = s.duration("default_query_time")
 	c.MaxQueryTime = s.duration("max_query_time")
 	c.RPCHoldTimeout = s.duration("performance.rpc_hold_timeout")
 	return checkFileLimit(c.Limits.HTTPMaxConnsPerClient)
+}
+
+func setChecks(s *settings, c *Config) error {
+	c.Checks = CheckConfig{
+		RemoteScripts:  s.boolean("enable_script_checks"),
+		LocalScripts:   s.boolean("enable_local_script_checks"),
+		UpdateInterval: s.duration("check_update_interval"),
+		OutputMaxSize:  s.integer("check_output_max_size"),
+		DiscardOutput:  s.boolean("discard_check_output"),
+	}
+	if c.Checks.RemoteScripts && !s.isSet("enable_local_script_checks") {
+		c.Checks.LocalScripts = true
+	}
+	c.Services = definitionsOf(s, "services")
+	c.CheckDefinitions = definitionsOf(s, "checks")
+	return nil
+}
+
+// definitionsOf returns the objects of a list as plain maps.
+func definitionsOf(s *settings, path string) (all []map[string]any) {
+	list, _ := s.get(path).([]values)
+	for _, v := range list {
+		all = append(all, plainMap(v))
+	}
+	return all
+}
+
+func plainMap(v values) map[string]any {
+	m := make(map[string]any, len(v))
+	for key, x := range v {
+		switch x := x.(type) {
+		case values:
+			m[key] = plainMap(x)
+		case []values:
+			list := make([]map[string]any, len(x))
+			for i := range x {
+				list[i] = plainMap(x[i])
+			}
+			m[key] = list
+		default:
+			m[key] = x
+		}
+	}
+	return m
 }
 
 func setRaft(s *settings, c *Config) error {

@@ -67,7 +67,7 @@ func TestDefaults(t *testing.T) {
 		"role":         c.Server && c.Bootstrap && c.BootstrapExpect == 1,
 		"addresses":    c.BindAddr.String() == "127.0.0.1" && c.AdvertiseAddr.String() == "127.0.0.1" && c.ServerPort == 8300,
 		"listeners":    slices.Equal(c.HTTPListeners, []Listener{{"tcp", "127.0.0.1:8500"}}) && c.HTTPPort == 8500,
-		"limits":       c.Limits == LimitsConfig{200, 524288},
+		"limits":       c.Limits == LimitsConfig{200, 524288, 524288},
 		"times":        c.DefaultQueryTime == 300*time.Second && c.MaxQueryTime == 600*time.Second && c.RPCHoldTimeout == 7*time.Second,
 		"raft":         c.Raft == RaftConfig{5, 5 * time.Second, 5 * time.Second, 2500 * time.Millisecond, 16384, 30 * time.Second, 10240, false},
 		"leaving":      !c.LeaveOnTerminate && c.SkipLeaveOnInterrupt,
@@ -251,7 +251,7 @@ func TestServedKeys(t *testing.T) {
 	if n := c.HTTP.AllowWriteFrom; len(n) != 1 || n[0].String() != "10.0.0.0/8" || c.HTTP.MaxHeaderBytes != 4096 || !c.HTTP.AllowUnprintablePaths {
 		t.Errorf("http: %+v", c.HTTP)
 	}
-	if c.Limits != (LimitsConfig{7, 8}) {
+	if c.Limits != (LimitsConfig{7, 8, 524288}) {
 		t.Errorf("limits: %+v", c.Limits)
 	}
 	if c.Raft != (RaftConfig{1, time.Second, time.Second, 500 * time.Millisecond, 16384, 90 * time.Minute, 5, true}) {

@@ -19,8 +19,6 @@ const (
 	noJoin      = "joining is not served by this release: this server forms a cluster of its own"
 	noGossip    = "gossip is not served by this release: this server forms a cluster of its own"
 	noWAN       = "WAN federation is not served by this release"
-	noChecks    = "service and check definitions are not served by this release: nothing is registered"
-	noScripts   = "checks are not served by this release: no script will run"
 	noHTTPS     = "HTTPS is not served by this release: no listener is opened"
 	noDNS       = "DNS is not served"
 	noGRPC      = "gRPC is not served"
@@ -60,18 +58,9 @@ var notServed = []rule{
 	{key: "advertise_addr_ipv6", why: noCatalog},
 	{key: "tagged_addresses", why: noCatalog},
 	{key: "locality", why: "localities are not served"},
-	{key: "services", why: noChecks},
-	{key: "checks", why: noChecks},
-	{key: "check_update_interval", why: noChecks},
-	{key: "check_output_max_size", why: noChecks},
-	{key: "discard_check_output", why: noChecks},
-	{key: "enable_agent_tls_for_checks", why: noChecks},
-	{key: "enable_script_checks", why: noScripts},
-	{key: "enable_local_script_checks", why: noScripts},
-	{key: "session_ttl_min", why: "sessions are not served by this release"},
+	{key: "enable_agent_tls_for_checks", why: "TLS is not served by this release"},
 	{key: "discovery_max_stale", why: noCatalog},
 	{key: "cache", why: "the agent cache is not served by this release"},
-	{key: "limits.txn_max_req_len", why: "transactions are not served by this release"},
 	{key: "performance.leave_drain_time", why: noJoin},
 	{key: "limits.rpc_rate", why: "requests to other servers are not served by this release", harmless: negative},
 	{key: "limits.rpc_max_burst", why: "requests to other servers are not served by this release"},

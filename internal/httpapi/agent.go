@@ -63,6 +63,19 @@ func filtered[T any](r *request, items []T) ([]T, error) {
 	return selected.([]T), nil
 }
 
+// filteredMap is filtered for the values of a map.
+func filteredMap[T any](r *request, items map[string]T) (map[string]T, error) {
+	filter, err := bexpr.CreateFilter(r.query.Get("filter"), nil, items)
+	if err != nil {
+		return nil, err
+	}
+	selected, err := filter.Execute(items)
+	if err != nil {
+		return nil, err
+	}
+	return selected.(map[string]T), nil
+}
+
 func (h *Handler) agentVersion(w http.ResponseWriter, r *request) error {
 	build := version.ReadBuild()
 	return writeJSON(w, r, struct{ SHA, BuildDate, HumanVersion, FIPS string }{

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/fsm"
+	"github.com/lictor-dr/lictor/internal/localstate"
 	"github.com/lictor-dr/lictor/internal/meshca"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
@@ -59,6 +60,8 @@ type Backend interface {
 	RaftConfiguration() (RaftConfiguration, error)
 	// MeshRoot is the root to show if the state has none; nil if the mesh is not enabled.
 	MeshRoot() *meshca.Root
+	// Local is the registry of the agent's own services and checks.
+	Local() *localstate.State
 	// Self describes this server.
 	Self() AgentSelf
 	// Members are the members of the datacenter's gossip pool.

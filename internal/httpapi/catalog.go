@@ -119,6 +119,7 @@ func (b *registerRequest) registration(datacenter string) (*state.Registration, 
 		if c.Status == "" {
 			c.Status = "critical"
 		}
+		c.Type = checkType(c)
 	}
 	return r, nil
 }

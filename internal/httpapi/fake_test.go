@@ -16,6 +16,7 @@ import (
 
 	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/fsm"
+	"github.com/lictor-dr/lictor/internal/localstate"
 	"github.com/lictor-dr/lictor/internal/meshca"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
@@ -90,6 +91,8 @@ func (f *fakeBackend) Apply(ctx context.Context, entry fsm.Entry) (fsm.Result, e
 	f.index++
 	return fsm.Apply(f.store, f.index, 1, entry), nil
 }
+
+func (f *fakeBackend) Local() *localstate.State { return nil }
 
 func (f *fakeBackend) MeshRoot() *meshca.Root { return nil }
 

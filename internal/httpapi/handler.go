@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/netip"
@@ -47,6 +48,15 @@ func New(cfg Config, b Backend, log hclog.Logger) *Handler {
 // Close ends all blocked queries, present and future: they answer at once with what they know. It may be called more than once.
 func (h *Handler) Close() { h.stop.Do(func() { close(h.stopped) }) }
 
+type internalKey struct{}
+
+// Internal marks requests that the agent makes of itself: which endpoints clients may use, and from where, does not bind them. Rights do.
+func Internal(ctx context.Context) context.Context {
+	return context.WithValue(ctx, internalKey{}, true)
+}
+
+func isInternal(req *http.Request) bool { return req.Context().Value(internalKey{}) != nil }
+
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	out := w.Header()
@@ -75,7 +85,7 @@ func (h *Handler) admit(req *http.Request) (*route, error) {
 		return nil, redirectTo(clean, req.URL.RawQuery)
 	}
 	for _, prefix := range h.cfg.BlockEndpoints {
-		if strings.HasPrefix(name, prefix) {
+		if !isInternal(req) && strings.HasPrefix(name, prefix) {
 			return nil, errBlocked
 		}
 	}

@@ -46,6 +46,7 @@ func (r *request) has(name string) bool { _, ok := r.query[name]; return ok }
 func (h *Handler) routes() []route {
 	return slices.Concat(h.kvRoutes(), h.snapshotRoutes(), h.statusRoutes(), h.agentRoutes(), h.operatorRoutes(), h.catalogRoutes(),
 		h.healthRoutes(), h.sessionRoutes(), h.txnRoutes(), h.coordinateRoutes(), h.meshRoutes(),
+		h.agentServiceRoutes(), h.agentCheckRoutes(),
 		[]route{{path: "/", local: true, open: true, methods: []method{{http.MethodGet, h.root}}}})
 }
 
@@ -97,7 +98,7 @@ func (h *Handler) serve(rt *route, allow string, w http.ResponseWriter, req *htt
 		w.Header()["Allow"] = []string{allow}
 		return refuse(http.StatusMethodNotAllowed, "method %s not allowed", req.Method)
 	}
-	if req.Method != http.MethodGet && !h.mayWrite(req) {
+	if req.Method != http.MethodGet && !isInternal(req) && !h.mayWrite(req) {
 		return errWriteNetwork
 	}
 	r := &request{Request: req}

@@ -111,6 +111,7 @@ func (h *Handler) txnOp(op *txnRequestOp) (state.TxnOp, bool) {
 		if c.Status == "" {
 			c.Status = "critical"
 		}
+		c.Type = checkType(&c)
 		return state.TxnOp{Check: &state.TxnCheck{Verb: op.Check.Verb, Check: c}}, true
 	case op.Session != nil:
 		return state.TxnOp{Session: &state.TxnSession{Verb: op.Session.Verb, ID: op.Session.Session.ID}}, true
