@@ -15,7 +15,8 @@ var servedKeys = strings.Fields(`node_name node_id node_meta disable_host_node_i
 	default_query_time max_query_time http_config.block_endpoints
 	http_config.allow_write_http_from http_config.response_headers http_config.max_header_bytes
 	disable_http_unprintable_char_filter enable_debug log_level log_json log_file log_rotate_bytes log_rotate_duration
-	log_rotate_max_files enable_syslog syslog_facility pid_file`)
+	log_rotate_max_files enable_syslog syslog_facility pid_file autopilot.cleanup_dead_servers autopilot.last_contact_threshold
+	autopilot.max_trailing_logs autopilot.min_quorum autopilot.server_stabilization_time`)
 
 // Every key has one fate: nothing may be parsed and then forgotten.
 func TestEveryKeyHasAFate(t *testing.T) {
@@ -68,8 +69,8 @@ func TestNotServedWarnings(t *testing.T) {
 	own := "joining is not served by this release: this server forms a cluster of its own"
 	tests := []struct{ name, hcl, want string }{
 		{"retry_join", `retry_join = ["a"]`, "The 'retry_join' field is accepted, but " + own},
-		{"block names its keys", `autopilot { min_quorum = 3 cleanup_dead_servers = false }`,
-			"The 'autopilot.cleanup_dead_servers', 'autopilot.min_quorum' fields are accepted, but autopilot is not served by this release"},
+		{"block names its keys", `dns_config { only_passing = true allow_stale = false }`,
+			"The 'dns_config.allow_stale', 'dns_config.only_passing' fields are accepted, but DNS is not served"},
 		{"open block", `connect { enabled = true ca_provider = "vault" }`, "The 'connect.ca_provider' field is accepted, but the service mesh is not served"},
 		{"port", `ports { dns = 8600 }`, "The 'ports.dns' field is accepted, but DNS is not served"},
 		{"service", `service { name = "web" port = 80 token = "s3cret" connect { native = true } }`,
