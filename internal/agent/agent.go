@@ -132,6 +132,7 @@ func (a *Agent) serverConfig() server.Config {
 	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout = r.HeartbeatTimeout, r.ElectionTimeout, r.LeaderLeaseTimeout
 	c.PreVoteDisabled = r.PreVoteDisabled
 	c.SnapshotThreshold, c.SnapshotInterval, c.TrailingLogs = r.SnapshotThreshold, r.SnapshotInterval, r.TrailingLogs
+	c.Autopilot = a.config.Autopilot
 	c.HoldTimeout = a.config.RPCHoldTimeout
 	c.Node, c.Service = a.registration()
 	c.Logger = a.log.Named("server")

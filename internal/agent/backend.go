@@ -98,6 +98,33 @@ func (b *backend) RaftConfiguration() (httpapi.RaftConfiguration, error) {
 	return c, nil
 }
 
+func (b *backend) RemovePeer(ctx context.Context, id, address string) error {
+	return b.server.RemovePeer(ctx, id, address)
+}
+
+func (b *backend) TransferLeadership(ctx context.Context, id string) error {
+	return b.server.TransferLeadership(ctx, id)
+}
+
+// ServerHealth calls the leader healthy. Of other servers nothing is known.
+func (b *backend) ServerHealth() ([]httpapi.ServerHealth, error) {
+	members, err := b.server.Members()
+	if err != nil {
+		return nil, err
+	}
+	var all []httpapi.ServerHealth
+	for _, m := range members {
+		health := httpapi.ServerHealth{ID: m.ID, Name: b.nodeName(m), Address: m.Address, SerfStatus: "none", Leader: m.Leader, Voter: m.Voter}
+		if m.ID == b.config.NodeID {
+			health.SerfStatus, health.Version = "alive", version.Full
+			health.LastTerm, health.LastIndex = b.server.Term(), m.LastIndex
+			health.Healthy, health.StableSince = b.server.Leading(), b.server.LeadingSince().UTC()
+		}
+		all = append(all, health)
+	}
+	return all, nil
+}
+
 // nodeName names a Raft server. Only this one's name is known.
 func (b *backend) nodeName(m server.Member) string {
 	if m.ID == b.config.NodeID {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/lictor-dr/lictor/internal/record"
 )
 
 // Config is the configuration an agent runs with. Everything in it is checked, resolved and has effect.
@@ -64,6 +66,8 @@ type Config struct {
 	RPCHoldTimeout time.Duration
 	// Raft tunes the Raft library.
 	Raft RaftConfig
+	// Autopilot is the autopilot configuration of a cluster that has none yet.
+	Autopilot record.Autopilot
 
 	// LeaveOnTerminate makes SIGTERM leave gracefully instead of just stopping.
 	LeaveOnTerminate bool
@@ -167,6 +171,7 @@ var steps = []func(*settings, *Config) error{
 	setAddresses,
 	setLimits,
 	setRaft,
+	setAutopilot,
 	setHTTP,
 	setProcess,
 	checkTLS,
@@ -233,6 +238,17 @@ func plainMap(v values) map[string]any {
 		}
 	}
 	return m
+}
+
+func setAutopilot(s *settings, c *Config) error {
+	c.Autopilot = record.Autopilot{
+		CleanupDeadServers:      s.boolean("autopilot.cleanup_dead_servers"),
+		LastContactThreshold:    s.duration("autopilot.last_contact_threshold"),
+		MaxTrailingLogs:         uint64(s.integer("autopilot.max_trailing_logs")),
+		MinQuorum:               uint(s.integer("autopilot.min_quorum")),
+		ServerStabilizationTime: s.duration("autopilot.server_stabilization_time"),
+	}
+	return nil
 }
 
 func setRaft(s *settings, c *Config) error {

@@ -16,16 +16,15 @@ type rule struct {
 
 // Reasons that several keys share.
 const (
-	noJoin      = "joining is not served by this release: this server forms a cluster of its own"
-	noGossip    = "gossip is not served by this release: this server forms a cluster of its own"
-	noWAN       = "WAN federation is not served by this release"
-	noHTTPS     = "HTTPS is not served by this release: no listener is opened"
-	noDNS       = "DNS is not served"
-	noGRPC      = "gRPC is not served"
-	noMesh      = "the service mesh is not served"
-	noUI        = "the web UI is not served"
-	noAutopilot = "autopilot is not served by this release"
-	noCatalog   = "the catalog is not served by this release"
+	noJoin    = "joining is not served by this release: this server forms a cluster of its own"
+	noGossip  = "gossip is not served by this release: this server forms a cluster of its own"
+	noWAN     = "WAN federation is not served by this release"
+	noHTTPS   = "HTTPS is not served by this release: no listener is opened"
+	noDNS     = "DNS is not served"
+	noGRPC    = "gRPC is not served"
+	noMesh    = "the service mesh is not served"
+	noUI      = "the web UI is not served"
+	noCatalog = "the catalog is not served by this release"
 )
 
 // notServed lists the keys that are accepted with one warning. A release that learns to serve a key deletes its
@@ -65,7 +64,6 @@ var notServed = []rule{
 	{key: "limits.rpc_rate", why: "requests to other servers are not served by this release", harmless: negative},
 	{key: "limits.rpc_max_burst", why: "requests to other servers are not served by this release"},
 	{key: "limits.rpc_client_timeout", why: "requests to other servers are not served by this release"},
-	{key: "autopilot", why: noAutopilot},
 	{key: "auto_reload_config", why: "reloading is not served by this release: restart the agent to apply a change"},
 	{key: "telemetry", why: "telemetry is not served by this release"},
 	{key: "ports.https", why: noHTTPS, harmless: notPositive},

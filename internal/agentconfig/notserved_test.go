@@ -15,7 +15,8 @@ var servedKeys = strings.Fields(`node_name node_id node_meta disable_host_node_i
 	default_query_time max_query_time http_config.block_endpoints
 	http_config.allow_write_http_from http_config.response_headers http_config.max_header_bytes
 	disable_http_unprintable_char_filter enable_debug log_level log_json log_file log_rotate_bytes log_rotate_duration
-	log_rotate_max_files enable_syslog syslog_facility pid_file`)
+	log_rotate_max_files enable_syslog syslog_facility pid_file autopilot.cleanup_dead_servers autopilot.last_contact_threshold
+	autopilot.max_trailing_logs autopilot.min_quorum autopilot.server_stabilization_time`)
 
 // Every key has one fate: nothing may be parsed and then forgotten.
 func TestEveryKeyHasAFate(t *testing.T) {
@@ -68,19 +69,17 @@ func TestNotServedWarnings(t *testing.T) {
 	own := "joining is not served by this release: this server forms a cluster of its own"
 	tests := []struct{ name, hcl, want string }{
 		{"retry_join", `retry_join = ["a"]`, "The 'retry_join' field is accepted, but " + own},
-		{"block names its keys", `autopilot { min_quorum = 3 cleanup_dead_servers = false }`,
-			"The 'autopilot.cleanup_dead_servers', 'autopilot.min_quorum' fields are accepted, but autopilot is not served by this release"},
+		{"block names its keys", `dns_config { only_passing = true allow_stale = false }`,
+			"The 'dns_config.allow_stale', 'dns_config.only_passing' fields are accepted, but DNS is not served"},
 		{"open block", `connect { enabled = true ca_provider = "vault" }`, "The 'connect.ca_provider' field is accepted, but the service mesh is not served"},
 		{"port", `ports { dns = 8600 }`, "The 'ports.dns' field is accepted, but DNS is not served"},
-		{"service", `service { name = "web" port = 80 token = "s3cret" connect { native = true } }`,
-			"The 'services' field is accepted, but service and check definitions are not served by this release: nothing is registered"},
+		{"service", `service { name = "web" port = 80 token = "s3cret" connect { native = true } }`, ""},
 		{"watch", `watches = [{ type = "key" key = "a" }]`, "The 'watches' field is accepted, but watches are not served: no handler will run"},
 		{"remote exec", `disable_remote_exec = false`, "The 'disable_remote_exec' field is accepted, but remote execution (consul exec) is not served"},
 		{"filter", `telemetry { prefix_filter = ["x"] }`, `Filter rule must begin with either '+' or '-': "x"|` +
 			"The 'telemetry.prefix_filter' field is accepted, but telemetry is not served by this release"},
 		{"script checks", `enable_script_checks = true`, "using enable-script-checks without ACLs and without allow_write_http_from is DANGEROUS, " +
-			"use enable-local-script-checks instead, see https://www.hashicorp.com/blog/protecting-consul-from-rce-risk-in-specific-configurations/|" +
-			"The 'enable_script_checks' field is accepted, but checks are not served by this release: no script will run"},
+			"use enable-local-script-checks instead, see https://www.hashicorp.com/blog/protecting-consul-from-rce-risk-in-specific-configurations/"},
 		{"no client address", `client_addr = ""`, "client_addr is empty, client services (DNS, HTTP, HTTPS, GRPC) will not be listening for connections"},
 		{"defaults", `retry_interval = "30s" retry_max = 0 ports { serf_lan = 8301 https = -1 grpc = 0 dns = -1 } reconnect_timeout = "72h0m0s"
 			autopilot { max_trailing_logs = 250 } domain = "consul" gossip_lan {} limits { rpc_rate = -1 rpc_max_conns_per_client = 100 }

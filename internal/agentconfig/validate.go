@@ -60,13 +60,13 @@ func checkValue(k *key, v any) error {
 // notNegative are served numbers of which a negative makes no sense.
 var notNegative = []string{
 	"raft_snapshot_threshold", "raft_trailing_logs", "limits.kv_max_value_size", "limits.txn_max_req_len",
-	"http_config.max_header_bytes", "log_rotate_bytes",
+	"http_config.max_header_bytes", "log_rotate_bytes", "autopilot.max_trailing_logs", "autopilot.min_quorum",
 }
 
 // notNegativeDurations are served durations of which a negative makes no sense.
 var notNegativeDurations = []string{
 	"default_query_time", "max_query_time", "performance.rpc_hold_timeout", "performance.leave_drain_time",
-	"raft_snapshot_interval", "log_rotate_duration",
+	"raft_snapshot_interval", "log_rotate_duration", "autopilot.last_contact_threshold", "autopilot.server_stabilization_time",
 }
 
 func checkDuration(k *key, text string) error {

@@ -62,6 +62,12 @@ type Backend interface {
 	MeshRoot() *meshca.Root
 	// Local is the registry of the agent's own services and checks.
 	Local() *localstate.State
+	// RemovePeer removes the Raft server with that ID, or that address if the ID is empty.
+	RemovePeer(ctx context.Context, id, address string) error
+	// TransferLeadership makes the Raft server with that ID the leader, or any other one if it is empty.
+	TransferLeadership(ctx context.Context, id string) error
+	// ServerHealth is how the servers are, as far as this one knows.
+	ServerHealth() ([]ServerHealth, error)
 	// Self describes this server.
 	Self() AgentSelf
 	// Members are the members of the datacenter's gossip pool.
@@ -102,7 +108,6 @@ type Store interface {
 
 	Queries(w *state.Watch) (uint64, []*record.PreparedQuery)
 	Query(w *state.Watch, id string) (uint64, *record.PreparedQuery)
-	FindQuery(idOrName string) (uint64, *record.PreparedQuery)
 
 	Tokens(w *state.Watch) (uint64, []*record.ACLToken)
 	Token(w *state.Watch, accessor string) (uint64, *record.ACLToken)
@@ -149,6 +154,22 @@ type RaftServer struct {
 	ProtocolVersion string // of Raft
 	Voter           bool
 	LastIndex       uint64
+}
+
+// ServerHealth is how one server is.
+type ServerHealth struct {
+	ID          string
+	Name        string
+	Address     string // IP:port
+	SerfStatus  string
+	Version     string
+	Leader      bool
+	LastContact Duration // since it heard from the leader
+	LastTerm    uint64
+	LastIndex   uint64
+	Healthy     bool
+	Voter       bool
+	StableSince time.Time // when Healthy last changed
 }
 
 // AgentSelf is the answer of /v1/agent/self.

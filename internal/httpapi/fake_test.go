@@ -41,6 +41,8 @@ type fakeBackend struct {
 	sendErr   error // of sending the archive, half-way
 	closed    int
 	members   []Member
+	health    []ServerHealth
+	calls     []string // of operations on Raft
 	peers     []string
 	fetched   chan struct{} // gets a value for each read of a key
 	indexes   []uint64      // pretended by reads of a key, one after the other
@@ -145,6 +147,18 @@ func (f *fakeBackend) RaftConfiguration() (RaftConfiguration, error) {
 		ID: "aaaa", Node: "n1", Address: "127.0.0.1:8300", Leader: true, ProtocolVersion: "3", Voter: true, LastIndex: 233,
 	}}}, nil
 }
+
+func (f *fakeBackend) RemovePeer(_ context.Context, id, address string) error {
+	f.calls = append(f.calls, "remove "+id+address)
+	return f.err
+}
+
+func (f *fakeBackend) TransferLeadership(_ context.Context, id string) error {
+	f.calls = append(f.calls, "transfer "+id)
+	return f.err
+}
+
+func (f *fakeBackend) ServerHealth() ([]ServerHealth, error) { return f.health, nil }
 
 func (f *fakeBackend) Self() AgentSelf {
 	return AgentSelf{Config: AgentConfig{Datacenter: "dc1", NodeName: "n1", Server: true}, Member: f.Members()[0],

@@ -82,15 +82,18 @@ func near[T any](h *Handler, r *request, s Store, items []T, node func(T) string
 	if from == "_agent" {
 		from = h.backend.Self().Config.NodeName
 	}
-	coordinate.Sort(items, from, node, func(name string) []record.Coordinate {
-		_, found := s.NodeCoordinates(nil, name)
-		coordinates := make([]record.Coordinate, 0, len(found))
-		for _, c := range found {
-			coordinates = append(coordinates, *c)
-		}
-		return coordinates
-	})
+	coordinate.Sort(items, from, node, func(name string) []record.Coordinate { return coordinatesOf(s, name) })
 	return items
+}
+
+// coordinatesOf returns the coordinates of a node, one per segment.
+func coordinatesOf(s Store, node string) []record.Coordinate {
+	_, found := s.NodeCoordinates(nil, node)
+	coordinates := make([]record.Coordinate, 0, len(found))
+	for _, c := range found {
+		coordinates = append(coordinates, *c)
+	}
+	return coordinates
 }
 
 const maxRequestBody = 2 << 20 // of JSON, in bytes

@@ -34,6 +34,16 @@ type Autopilot struct {
 	Extra                   msgpack.Extra `json:"-" bexpr:"-"`
 }
 
+// DefaultAutopilot returns the autopilot configuration of a cluster that was given none.
+func DefaultAutopilot() Autopilot {
+	return Autopilot{
+		CleanupDeadServers:      true,
+		LastContactThreshold:    200 * time.Millisecond,
+		MaxTrailingLogs:         250,
+		ServerStabilizationTime: 10 * time.Second,
+	}
+}
+
 // SystemMetadata (type 31) is a key and a value of the cluster's own; server-management-token is a secret with full rights.
 type SystemMetadata struct {
 	CreateIndex uint64

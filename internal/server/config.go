@@ -29,6 +29,9 @@ type Config struct {
 	SnapshotThreshold uint64        // entries since the last snapshot that make it so
 	TrailingLogs      uint64        // entries kept behind a snapshot
 
+	// Autopilot is the autopilot configuration of a cluster that has none yet.
+	Autopilot record.Autopilot
+
 	// Node and Service are what this server registers of itself in the catalog; without a node it registers nothing, and does not
 	// look after the catalog.
 	Node    *record.Register
@@ -52,6 +55,7 @@ func DefaultConfig() Config {
 		SnapshotInterval:   30 * time.Second,
 		SnapshotThreshold:  16384,
 		TrailingLogs:       10240,
+		Autopilot:          record.DefaultAutopilot(),
 		ReconcileInterval:  ReconcileInterval,
 		HoldTimeout:        7 * time.Second,
 		Logger:             hclog.NewNullLogger(),

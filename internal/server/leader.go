@@ -9,7 +9,6 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/lictor-dr/lictor/internal/fsm"
-	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
 )
 
@@ -36,8 +35,11 @@ func (s *Server) followLeadership(ctx context.Context) {
 // lead is the leader's term of office.
 func (s *Server) lead(ctx context.Context) {
 	s.log.Info("cluster leadership acquired")
+	since := time.Now()
+	s.leadingSince.Store(&since)
 	defer func() {
 		s.leading.Store(false)
+		s.leadingSince.Store(nil)
 		s.log.Info("cluster leadership lost")
 	}()
 	if !s.takeOffice(ctx) {
@@ -106,12 +108,7 @@ func (s *Server) startTerm() error {
 	if s.Store().Autopilot() != nil {
 		return nil
 	}
-	return s.applyInternal(fsm.SetAutopilot(&record.Autopilot{
-		CleanupDeadServers:      true,
-		LastContactThreshold:    200 * time.Millisecond,
-		MaxTrailingLogs:         250,
-		ServerStabilizationTime: 10 * time.Second,
-	}, false))
+	return s.applyInternal(fsm.SetAutopilot(&s.config.Autopilot, false))
 }
 
 // correctAddress updates this server's address in Raft's configuration after it has been started under another one.

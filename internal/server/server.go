@@ -29,11 +29,12 @@ type Server struct {
 	disk  *disk
 	snaps *snapstore.Store
 
-	restoring sync.Mutex    // held by the one restore that may run
-	leading   atomic.Bool   // leader, and ready to serve
-	renewed   chan struct{} // asks the leader to do its start-up work again, after a restore
-	tombs     graveyard
-	sessions  sessionClock
+	restoring    sync.Mutex                // held by the one restore that may run
+	leading      atomic.Bool               // leader, and ready to serve
+	leadingSince atomic.Pointer[time.Time] // nil: it does not lead
+	renewed      chan struct{}             // asks the leader to do its start-up work again, after a restore
+	tombs        graveyard
+	sessions     sessionClock
 
 	stop context.CancelFunc
 	done sync.WaitGroup

@@ -21,28 +21,6 @@ func (s *Store) Query(w *Watch, id string) (uint64, *record.PreparedQuery) {
 	return highest(txn, tableQueries), first[*record.PreparedQuery](txn, tableQueries, indexID, strings.ToLower(id))
 }
 
-// FindQuery returns the prepared query to execute for an ID or a name: the one of that ID or, among those that are named, the static
-// one of that name before the template with the longest prefix; nil if there is none.
-func (s *Store) FindQuery(idOrName string) (uint64, *record.PreparedQuery) {
-	txn := s.read(nil)
-	index := highest(txn, tableQueries)
-	if q := first[*record.PreparedQuery](txn, tableQueries, indexID, strings.ToLower(idOrName)); q != nil {
-		return index, q
-	}
-	for _, q := range all[*record.PreparedQuery](txn, tableQueries, indexName, fold(idOrName)) {
-		if q.Template.Type == "" {
-			return index, q
-		}
-	}
-	var best *record.PreparedQuery
-	for _, q := range all[*record.PreparedQuery](txn, tableQueries, indexID) {
-		if q.Template.Type != "" && strings.HasPrefix(fold(idOrName), fold(q.Name)) && (best == nil || len(q.Name) > len(best.Name)) {
-			best = q
-		}
-	}
-	return index, best
-}
-
 // SetQuery applies, as the log entry at index, the creation or change of a prepared query. The store keeps q.
 func (s *Store) SetQuery(index, term uint64, q *record.PreparedQuery) error {
 	return s.apply(index, term, func(c *change) error {
