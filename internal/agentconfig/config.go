@@ -69,6 +69,8 @@ type Config struct {
 	PIDFile string
 	// Log says what is logged and where to.
 	Log LogConfig
+	// Telemetry says how metrics are collected and where they are sent.
+	Telemetry TelemetryConfig
 }
 
 // Listener is an address to listen on.
@@ -151,6 +153,7 @@ var steps = []func(*settings, *Config) error{
 	setRaft,
 	setHTTP,
 	setProcess,
+	setTelemetry,
 	checkTLS,
 	checkEncrypt,
 	warnSettings,
