@@ -37,7 +37,8 @@ The configuration is Consul's, flags and files. What this release does not
 serve is accepted with a warning, so that an existing file starts; what would
 protect and is not served yet (ACLs, TLS, gossip encryption) is refused.
 
-SIGHUP reloads the files: log level, connection limit and snapshot timing.`,
+SIGHUP reloads the files: log level, connection limit, snapshot timing and
+the filter of metrics.`,
 		examples: `
     $ {program} agent -dev
     $ {program} agent -server -bootstrap-expect=1 -data-dir=/var/lib/lictor
@@ -96,7 +97,7 @@ type process struct {
 	config  *agentconfig.Config
 	flags   *agentconfig.Flags
 	log     hclog.Logger
-	root    hclog.Logger
+	root    hclog.InterceptLogger
 	signals <-chan os.Signal
 }
 
@@ -105,7 +106,7 @@ func (p *process) run(warnings []string) int {
 		p.log.Warn(w)
 	}
 	code := 1
-	if err := p.agent.Start(p.log); err != nil {
+	if err := p.agent.Start(p.root); err != nil {
 		p.log.Error("Error starting agent", "error", err)
 	} else {
 		code = p.wait()

@@ -31,7 +31,7 @@ func startServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Start(hclog.NewNullLogger()); err != nil {
+	if err := a.Start(hclog.NewInterceptLogger(&hclog.LoggerOptions{Output: io.Discard})); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -19,8 +19,11 @@ import (
 	"github.com/lictor-dr/lictor/internal/datadir"
 	"github.com/lictor-dr/lictor/internal/httpapi"
 	"github.com/lictor-dr/lictor/internal/localstate"
+	"github.com/lictor-dr/lictor/internal/logging"
 	"github.com/lictor-dr/lictor/internal/meshca"
 	"github.com/lictor-dr/lictor/internal/server"
+	"github.com/lictor-dr/lictor/internal/telemetry"
+	"github.com/lictor-dr/lictor/internal/userevent"
 	"github.com/lictor-dr/lictor/internal/version"
 )
 
@@ -29,25 +32,30 @@ const drainTimeout = 5 * time.Second
 
 // An Agent is one running agent.
 type Agent struct {
-	config *agentconfig.Config
-	log    hclog.Logger
-	dir    *datadir.Dir // nil without a data directory
+	config  *agentconfig.Config
+	log     hclog.Logger
+	monitor *logging.Monitor
+	dir     *datadir.Dir // nil without a data directory
 
-	server   *server.Server
-	local    *localstate.State
-	meshRoot *meshca.Root // shown if the state has none; nil unless the mesh is enabled
-	handler  *httpapi.Handler
-	limiter  *httpapi.ConnLimiter
-	web      *http.Server
-	internal net.Listener // holds the server port
-	sockets  []string     // paths of unix sockets
-	serving  sync.WaitGroup
-	failed   chan error // of a listener that broke
+	telemetry *telemetry.Telemetry
+	gauges    *gauger
+	events    *userevent.Buffer
+	server    *server.Server
+	local     *localstate.State
+	meshRoot  *meshca.Root // shown if the state has none; nil unless the mesh is enabled
+	handler   *httpapi.Handler
+	limiter   *httpapi.ConnLimiter
+	web       *http.Server
+	internal  net.Listener // holds the server port
+	sockets   []string     // paths of unix sockets
+	serving   sync.WaitGroup
+	failed    chan error // of a listener that broke
 }
 
 // Open locks the data directory and settles the node ID. It prints nothing, and leaves nothing behind on an error.
 func Open(config *agentconfig.Config) (*Agent, error) {
 	a := &Agent{config: config, failed: make(chan error, 1)}
+	a.events = userevent.NewBuffer(eventTarget{a})
 	if config.DataDir != "" {
 		dir, err := datadir.Open(config.DataDir, version.Lictor)
 		if err != nil {
@@ -61,15 +69,19 @@ func Open(config *agentconfig.Config) (*Agent, error) {
 	return a, nil
 }
 
-// Start starts the server and opens the listeners. After an error the agent is closed.
-func (a *Agent) Start(log hclog.Logger) error {
-	a.log = log
-	for _, step := range []func() error{a.holdServerPort, a.makeMeshRoot, a.openLocal, a.startServer, a.writePIDFile, a.listen, a.startLocal} {
+// Start starts the server and opens the listeners. The agent logs under its name, and lets clients read along all that is logged to
+// root and to loggers made from it. After an error the agent is closed.
+func (a *Agent) Start(root hclog.InterceptLogger) error {
+	a.log, a.monitor = root.Named("agent"), logging.NewMonitor(root)
+	for _, step := range []func() error{
+		a.startTelemetry, a.holdServerPort, a.makeMeshRoot, a.openLocal, a.startServer, a.writePIDFile, a.listen, a.startLocal,
+		a.startGauges,
+	} {
 		if err := step(); err != nil {
 			return errors.Join(err, a.Close())
 		}
 	}
-	log.Info("Consul agent running!")
+	a.log.Info("Consul agent running!")
 	return nil
 }
 
@@ -155,6 +167,8 @@ func (a *Agent) Failed() <-chan error { return a.failed }
 
 // Reload takes over what may change while the agent runs. The log level is the logger's and thus the caller's business.
 func (a *Agent) Reload(c *agentconfig.Config) error {
+	allowed, blocked, _ := telemetry.ParsePrefixFilter(c.Telemetry.PrefixFilter) // the configuration has warned already
+	a.telemetry.Reload(allowed, blocked)
 	a.limiter.SetMax(c.Limits.HTTPMaxConnsPerClient)
 	a.local.SetDiscardCheckOutput(c.Checks.DiscardOutput)
 	if err := a.loadDefinitions(c); err != nil {
@@ -181,8 +195,14 @@ func (a *Agent) Close() error {
 			errs = append(errs, err)
 		}
 	}
+	if a.gauges != nil {
+		a.gauges.close()
+	}
 	if a.server != nil {
 		errs = append(errs, a.server.Close())
+	}
+	if a.telemetry != nil {
+		a.telemetry.Close()
 	}
 	if a.internal != nil {
 		errs = append(errs, a.internal.Close())

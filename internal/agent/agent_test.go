@@ -52,13 +52,18 @@ func load(t *testing.T, args ...string) *agentconfig.Config {
 	return config
 }
 
+// quiet is a logger that nobody hears.
+func quiet() hclog.InterceptLogger {
+	return hclog.NewInterceptLogger(&hclog.LoggerOptions{Output: io.Discard})
+}
+
 func start(t *testing.T, config *agentconfig.Config) *Agent {
 	t.Helper()
 	a, err := Open(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Start(hclog.NewNullLogger()); err != nil {
+	if err := a.Start(quiet()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -275,7 +280,7 @@ func TestStartFailuresLeaveNothing(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := a.Start(hclog.NewNullLogger()); err == nil || !strings.Contains(err.Error(), c.want) {
+				if err := a.Start(quiet()); err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("got %v, want an error with %q", err, c.want)
 				}
 			}
@@ -299,7 +304,7 @@ func TestUnixSocketAndPIDFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Start(hclog.NewNullLogger()); err != nil {
+	if err := a.Start(quiet()); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(socket); err != nil || info.Mode().Perm() != 0o660 {
@@ -362,7 +367,7 @@ func TestSilentConnectionDoesNotDelayTheStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Start(hclog.NewNullLogger()); err != nil {
+	if err := a.Start(quiet()); err != nil {
 		t.Fatal(err)
 	}
 	c, err := net.Dial("tcp", a.config.HTTPListeners[0].Address)

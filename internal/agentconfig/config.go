@@ -81,6 +81,8 @@ type Config struct {
 	PIDFile string
 	// Log says what is logged and where to.
 	Log LogConfig
+	// Telemetry says how metrics are collected and where they are sent.
+	Telemetry TelemetryConfig
 }
 
 // Listener is an address to listen on.
@@ -174,6 +176,7 @@ var steps = []func(*settings, *Config) error{
 	setAutopilot,
 	setHTTP,
 	setProcess,
+	setTelemetry,
 	checkTLS,
 	checkEncrypt,
 	warnSettings,

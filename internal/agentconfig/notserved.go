@@ -16,15 +16,16 @@ type rule struct {
 
 // Reasons that several keys share.
 const (
-	noJoin    = "joining is not served by this release: this server forms a cluster of its own"
-	noGossip  = "gossip is not served by this release: this server forms a cluster of its own"
-	noWAN     = "WAN federation is not served by this release"
-	noHTTPS   = "HTTPS is not served by this release: no listener is opened"
-	noDNS     = "DNS is not served"
-	noGRPC    = "gRPC is not served"
-	noMesh    = "the service mesh is not served"
-	noUI      = "the web UI is not served"
-	noCatalog = "the catalog is not served by this release"
+	noJoin     = "joining is not served by this release: this server forms a cluster of its own"
+	noGossip   = "gossip is not served by this release: this server forms a cluster of its own"
+	noWAN      = "WAN federation is not served by this release"
+	noHTTPS    = "HTTPS is not served by this release: no listener is opened"
+	noDNS      = "DNS is not served"
+	noGRPC     = "gRPC is not served"
+	noMesh     = "the service mesh is not served"
+	noUI       = "the web UI is not served"
+	noCatalog  = "the catalog is not served by this release"
+	noCirconus = "metrics are not sent to Circonus: telemetry has statsd, DogStatsD and Prometheus"
 )
 
 // notServed lists the keys that are accepted with one warning. A release that learns to serve a key deletes its
@@ -65,7 +66,19 @@ var notServed = []rule{
 	{key: "limits.rpc_max_burst", why: "requests to other servers are not served by this release"},
 	{key: "limits.rpc_client_timeout", why: "requests to other servers are not served by this release"},
 	{key: "auto_reload_config", why: "reloading is not served by this release: restart the agent to apply a change"},
-	{key: "telemetry", why: "telemetry is not served by this release"},
+	{key: "telemetry.circonus_api_app", why: noCirconus},
+	{key: "telemetry.circonus_api_token", why: noCirconus},
+	{key: "telemetry.circonus_api_url", why: noCirconus},
+	{key: "telemetry.circonus_broker_id", why: noCirconus},
+	{key: "telemetry.circonus_broker_select_tag", why: noCirconus},
+	{key: "telemetry.circonus_check_display_name", why: noCirconus},
+	{key: "telemetry.circonus_check_force_metric_activation", why: noCirconus},
+	{key: "telemetry.circonus_check_id", why: noCirconus},
+	{key: "telemetry.circonus_check_instance_id", why: noCirconus},
+	{key: "telemetry.circonus_check_search_tag", why: noCirconus},
+	{key: "telemetry.circonus_check_tags", why: noCirconus},
+	{key: "telemetry.circonus_submission_interval", why: noCirconus},
+	{key: "telemetry.circonus_submission_url", why: noCirconus},
 	{key: "ports.https", why: noHTTPS, harmless: notPositive},
 	{key: "addresses.https", why: noHTTPS},
 	{key: "acl.tokens.dns", why: noDNS},

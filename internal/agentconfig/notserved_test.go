@@ -16,7 +16,11 @@ var servedKeys = strings.Fields(`node_name node_id node_meta disable_host_node_i
 	http_config.allow_write_http_from http_config.response_headers http_config.max_header_bytes
 	disable_http_unprintable_char_filter enable_debug log_level log_json log_file log_rotate_bytes log_rotate_duration
 	log_rotate_max_files enable_syslog syslog_facility pid_file autopilot.cleanup_dead_servers autopilot.last_contact_threshold
-	autopilot.max_trailing_logs autopilot.min_quorum autopilot.server_stabilization_time`)
+	autopilot.max_trailing_logs autopilot.min_quorum autopilot.server_stabilization_time
+	services checks check_update_interval check_output_max_size discard_check_output enable_script_checks enable_local_script_checks
+	session_ttl_min limits.txn_max_req_len telemetry.metrics_prefix telemetry.disable_hostname
+	telemetry.prometheus_retention_time telemetry.filter_default telemetry.prefix_filter telemetry.statsd_address
+	telemetry.statsite_address telemetry.dogstatsd_addr telemetry.dogstatsd_tags`)
 
 // Every key has one fate: nothing may be parsed and then forgotten.
 func TestEveryKeyHasAFate(t *testing.T) {
@@ -76,8 +80,10 @@ func TestNotServedWarnings(t *testing.T) {
 		{"service", `service { name = "web" port = 80 token = "s3cret" connect { native = true } }`, ""},
 		{"watch", `watches = [{ type = "key" key = "a" }]`, "The 'watches' field is accepted, but watches are not served: no handler will run"},
 		{"remote exec", `disable_remote_exec = false`, "The 'disable_remote_exec' field is accepted, but remote execution (consul exec) is not served"},
-		{"filter", `telemetry { prefix_filter = ["x"] }`, `Filter rule must begin with either '+' or '-': "x"|` +
-			"The 'telemetry.prefix_filter' field is accepted, but telemetry is not served by this release"},
+		{"filter", `telemetry { prefix_filter = ["x", "+a", "x"] }`, `Filter rule must begin with either '+' or '-': "x"`},
+		{"telemetry", `telemetry { metrics_prefix = "p" statsd_address = "127.0.0.1:8125" prometheus_retention_time = "1m" }`, ""},
+		{"circonus", `telemetry { circonus_api_token = "s3cret" }`, "The 'telemetry.circonus_api_token' field is accepted, " +
+			"but metrics are not sent to Circonus: telemetry has statsd, DogStatsD and Prometheus"},
 		{"script checks", `enable_script_checks = true`, "using enable-script-checks without ACLs and without allow_write_http_from is DANGEROUS, " +
 			"use enable-local-script-checks instead, see https://www.hashicorp.com/blog/protecting-consul-from-rce-risk-in-specific-configurations/"},
 		{"no client address", `client_addr = ""`, "client_addr is empty, client services (DNS, HTTP, HTTPS, GRPC) will not be listening for connections"},

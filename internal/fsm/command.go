@@ -2,10 +2,14 @@ package fsm
 
 import (
 	"fmt"
+	"time"
+
+	"github.com/hashicorp/go-metrics"
 
 	"github.com/lictor-dr/lictor/internal/msgpack"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
+	"github.com/lictor-dr/lictor/internal/telemetry"
 )
 
 // ignorable, in the type of a log entry, says that a server which does not know the type may skip the entry.
@@ -52,6 +56,7 @@ func done(err error) Result { return Result{OK: err == nil, Err: err} }
 // appliers are all log entries that this version knows.
 var appliers = map[record.Type]applier{
 	record.TypeKVS: on(func(s *state.Store, index, term uint64, c *kvCommand) Result {
+		defer metrics.MeasureSinceWithLabels(telemetry.FSMKVS, time.Now(), kvLabels(c.Op))
 		ok, err := s.ApplyKV(index, term, state.KVOp(c.Op), &c.Entry)
 		return Result{OK: ok, Err: err}
 	}),
@@ -111,6 +116,9 @@ var appliers = map[record.Type]applier{
 		return done(s.SetSystemMetadata(index, term, c.Key, c.Value))
 	}),
 }
+
+// kvLabels are the labels of the time that an operation on the KV table takes.
+func kvLabels(op string) []metrics.Label { return []metrics.Label{{Name: "op", Value: op}} }
 
 func only(ids []string) string {
 	if len(ids) != 1 {

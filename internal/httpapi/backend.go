@@ -72,6 +72,13 @@ type Backend interface {
 	Self() AgentSelf
 	// Members are the members of the datacenter's gossip pool.
 	Members() []Member
+	// Telemetry is what the process has measured of itself.
+	Telemetry() Telemetry
+	// Monitor writes what the process logs from now on, at a level (empty is info) and above, as text or as JSON, and flushes after
+	// every line, until ctx is done, which is no error. It fails with a logging.UnknownLevelError before it has written anything.
+	Monitor(ctx context.Context, w io.Writer, level string, json bool) error
+	// Events are the events that users have fired and that have reached this agent.
+	Events() Events
 }
 
 // A Store is read by queries. Methods register in w what would change their result; w may be nil. What they return is never changed.

@@ -17,9 +17,12 @@ import (
 	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/localstate"
+	"github.com/lictor-dr/lictor/internal/logging"
 	"github.com/lictor-dr/lictor/internal/meshca"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
+	"github.com/lictor-dr/lictor/internal/telemetry"
+	"github.com/lictor-dr/lictor/internal/userevent"
 )
 
 // fakeBackend is a server without Raft: writes go straight into its store. Fields are set before use.
@@ -44,12 +47,22 @@ type fakeBackend struct {
 	health    []ServerHealth
 	calls     []string // of operations on Raft
 	peers     []string
+	telemetry *telemetry.Telemetry
+	monitor   *logging.Monitor
+	events    *userevent.Buffer
 	fetched   chan struct{} // gets a value for each read of a key
 	indexes   []uint64      // pretended by reads of a key, one after the other
 }
 
 func newFake() *fakeBackend {
 	return &fakeBackend{store: state.New(), index: 10, archive: []byte("an archive"), fetched: make(chan struct{}, 1000)}
+}
+
+func (f *fakeBackend) Telemetry() Telemetry { return f.telemetry }
+func (f *fakeBackend) Events() Events       { return f.events }
+
+func (f *fakeBackend) Monitor(ctx context.Context, w io.Writer, level string, json bool) error {
+	return f.monitor.Stream(ctx, w, level, json)
 }
 
 func (f *fakeBackend) Datacenter() string { return "dc1" }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -24,6 +25,9 @@ type Handler struct {
 	exact    map[string]*route
 	prefixes []*route            // the longest path first
 	headers  map[string][]string // of every answer; never changed
+
+	traffic  traffic
+	monitors atomic.Int32 // clients that read along the log
 
 	stop    sync.Once
 	stopped chan struct{} // closed by Close
@@ -45,7 +49,7 @@ func New(cfg Config, b Backend, log hclog.Logger) *Handler {
 	return h
 }
 
-// Close ends all blocked queries, present and future: they answer at once with what they know. It may be called more than once.
+// Close ends all endless answers and blocked queries, present and future: queries answer at once with what they know. It may be called more than once.
 func (h *Handler) Close() { h.stop.Do(func() { close(h.stopped) }) }
 
 type internalKey struct{}

@@ -7,8 +7,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lictor-dr/lictor/internal/record"
+	"github.com/lictor-dr/lictor/internal/telemetry"
 )
 
 // kvJSON is a KV entry as encoding/json writes it: what the hand-written encoding is held against.
@@ -63,8 +65,17 @@ func (d discard) Write(b []byte) (int, error) { return len(b), nil }
 func (d discard) WriteHeader(int)             {}
 
 func BenchmarkGet(b *testing.B) {
-	for _, c := range []struct{ name, accept string }{{"plain", ""}, {"gzip", "gzip"}} {
+	for _, c := range []struct {
+		name, accept string
+		telemetry    *telemetry.Config
+	}{
+		{"plain", "", nil}, {"gzip", "gzip", nil}, {"measured", "", &telemetry.Config{FilterDefault: true}},
+		{"for Prometheus", "", &telemetry.Config{FilterDefault: true, PrometheusRetention: time.Minute}},
+	} {
 		b.Run(c.name, func(b *testing.B) {
+			if c.telemetry != nil {
+				measured(b, *c.telemetry)
+			}
 			f := newFake()
 			f.put(b, "a="+strings.Repeat("0123456789abcdef", 32))
 			h := newHandler(f, Config{})

@@ -12,7 +12,7 @@ func (h *Handler) logRequest(req *http.Request, start time.Time, err error) {
 	if err != nil && !gone && statusOf(err) >= http.StatusInternalServerError {
 		h.log.Error("Request error", "method", req.Method, "url", loggedURL(req.URL), "from", req.RemoteAddr, "error", err)
 	}
-	if h.log.IsDebug() {
+	if h.log.IsDebug() || h.monitors.Load() > 0 { // a monitor's level is its own
 		h.log.Debug("Request finished", "method", req.Method, "url", loggedURL(req.URL), "from", req.RemoteAddr, "latency", time.Since(start))
 	}
 }

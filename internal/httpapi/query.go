@@ -95,12 +95,14 @@ func (h *Handler) query(r *request, fetch read) (uint64, error) {
 	if err := h.barrier(r.Context(), f); err != nil {
 		return 0, err
 	}
+	h.traffic.queries.Add(1)
 	store := h.backend.Store()
 	if after == 0 {
 		return fetch(store, nil), nil
 	}
 	ctx, cancel := h.blocking(r.Context(), store, wait)
 	defer cancel()
+	defer h.traffic.block()()
 	for {
 		index, changed := fetchAfter(ctx, store, after, fetch)
 		if !changed {

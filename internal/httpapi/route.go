@@ -47,6 +47,7 @@ func (h *Handler) routes() []route {
 	return slices.Concat(h.kvRoutes(), h.snapshotRoutes(), h.statusRoutes(), h.agentRoutes(), h.operatorRoutes(), h.catalogRoutes(),
 		h.healthRoutes(), h.sessionRoutes(), h.txnRoutes(), h.coordinateRoutes(), h.meshRoutes(),
 		h.agentServiceRoutes(), h.agentCheckRoutes(), h.preparedQueryRoutes(), h.autopilotRoutes(),
+		h.metricsRoutes(), h.eventRoutes(),
 		[]route{{path: "/", local: true, open: true, methods: []method{{http.MethodGet, h.root}}}})
 }
 
@@ -56,12 +57,15 @@ func (h *Handler) handler(rt *route) http.Handler {
 	for _, m := range rt.methods {
 		allow += "," + m.name
 	}
+	labels := rt.requestLabels()
 	plain := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		start := time.Now()
+		h.traffic.requests.Add(1)
 		err := h.serve(rt, allow, w, req)
 		if err != nil {
 			writeError(w, err)
 		}
+		measure(labels[req.Method], start)
 		h.logRequest(req, start, err)
 	})
 	if rt.raw {

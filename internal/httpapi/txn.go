@@ -5,11 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
+
+	"github.com/hashicorp/go-metrics"
 
 	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
+	"github.com/lictor-dr/lictor/internal/telemetry"
 )
 
 // maxTxnOps is how many operations a transaction may have.
@@ -221,7 +225,9 @@ func (h *Handler) txnRead(w http.ResponseWriter, r *request, ops []state.TxnOp) 
 	if err := h.barrier(r.Context(), f); err != nil {
 		return err
 	}
+	began := time.Now()
 	results, errs := h.backend.Store().TxnRead(ops)
+	metrics.MeasureSince(telemetry.TxnRead, began)
 	results = visible(r, results, func(x state.TxnResult) bool { return x.KV == nil || r.may(acl.Key, acl.Read, x.KV.Key) })
 	meta := &txnReadMeta{Index: 1, LastContact: h.backend.LastContact().Milliseconds(), KnownLeader: h.backend.KnownLeader(),
 		ResultsFilteredByACLs: r.hidden}

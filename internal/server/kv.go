@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/go-metrics"
 	"github.com/hashicorp/raft"
 
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
+	"github.com/lictor-dr/lictor/internal/telemetry"
 )
 
 // enqueueTimeout is how long a write waits to be taken in by Raft.
@@ -24,6 +26,7 @@ func (s *Server) WaitLeader(ctx context.Context) error { return s.hold(ctx, s.Le
 
 // ConsistentRead returns nil once this server has made sure, with a quorum, that it leads.
 func (s *Server) ConsistentRead(ctx context.Context) error {
+	defer metrics.MeasureSince(telemetry.RPCConsistentRead, time.Now())
 	if err := s.WaitLeader(ctx); err != nil {
 		return err
 	}
@@ -46,6 +49,7 @@ func (s *Server) ApplyKV(ctx context.Context, op state.KVOp, e *record.KVEntry) 
 // Apply applies an entry through Raft. It returns what that gave once it is durable and visible; an error of the entry itself is in the
 // result. If ctx ends first, the entry may still be applied.
 func (s *Server) Apply(ctx context.Context, entry fsm.Entry) (fsm.Result, error) {
+	defer measureApply(entry, time.Now())
 	if err := s.WaitLeader(ctx); err != nil {
 		return fsm.Result{}, err
 	}

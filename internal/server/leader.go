@@ -6,10 +6,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/go-metrics"
 	"github.com/hashicorp/raft"
 
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/state"
+	"github.com/lictor-dr/lictor/internal/telemetry"
 )
 
 const (
@@ -98,7 +100,10 @@ func (s *Server) takeOffice(ctx context.Context) bool {
 
 // startTerm makes sure that the state is up to date, and that everything is there which a leader has to provide.
 func (s *Server) startTerm() error {
-	if err := s.raft.Barrier(barrierTimeout).Error(); err != nil {
+	began := time.Now()
+	err := s.raft.Barrier(barrierTimeout).Error()
+	metrics.MeasureSince(telemetry.LeaderBarrier, began)
+	if err != nil {
 		return fmt.Errorf("barrier: %w", err)
 	}
 	if err := s.correctAddress(); err != nil {
@@ -139,6 +144,7 @@ func (s *Server) applyInternal(entry []byte) error {
 // reapTombstones removes tombstones that are older than their time. Ages are the leader's own measure: it marks the index that
 // it has seen at a time, and reaps what is not above a mark that has become old enough.
 func (s *Server) reapTombstones(now time.Time) {
+	defer metrics.MeasureSince(telemetry.LeaderReapTombstones, time.Now())
 	store := s.Store()
 	s.tombs.mark(now, store)
 	index, ok := s.tombs.due(now)

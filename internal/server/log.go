@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/raft-wal/metadb"
 
 	"github.com/lictor-dr/lictor/internal/snapstore"
+	"github.com/lictor-dr/lictor/internal/telemetry"
 )
 
 // A healingLog is Raft's log on disk. The log store stays broken once a write has failed, as on a full disk; so after a failure it is
@@ -45,7 +46,8 @@ func openLog(path string, snapshots *snapstore.Dir, log hclog.Logger) (*healingL
 }
 
 func (h *healingLog) open() error {
-	w, err := wal.Open(h.path, wal.WithMetaStore(h.values), wal.WithLogger(h.log.Named("raft.wal")))
+	w, err := wal.Open(h.path, wal.WithMetaStore(h.values), wal.WithLogger(h.log.Named("raft.wal")),
+		wal.WithMetricsCollector(telemetry.LogStore{}))
 	if err != nil {
 		return fmt.Errorf("open log in %s: %w", h.path, err)
 	}

@@ -6,9 +6,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/go-metrics"
+
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
+	"github.com/lictor-dr/lictor/internal/telemetry"
 )
 
 // ReconcileInterval is how often the leader compares the catalog with who is a member of the cluster.
@@ -25,6 +28,7 @@ func (s *Server) reconcile() {
 	if s.config.Node == nil {
 		return
 	}
+	defer metrics.MeasureSince(telemetry.LeaderReconcile, time.Now())
 	if err := s.registerSelf(); err != nil {
 		s.log.Error("registering this server in the catalog failed", "error", err)
 	}

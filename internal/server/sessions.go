@@ -6,9 +6,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/go-metrics"
+
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
+	"github.com/lictor-dr/lictor/internal/telemetry"
 )
 
 // ttlGrace is how many times its TTL a session lives without being renewed. A TTL is a lower bound.
@@ -64,6 +67,13 @@ func (c *sessionClock) renew(s *record.Session, now time.Time) {
 	}
 }
 
+// active is how many sessions have a time.
+func (c *sessionClock) active() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.deadlines)
+}
+
 func ttlOf(s *record.Session) time.Duration {
 	ttl, err := time.ParseDuration(s.TTL)
 	if err != nil {
@@ -74,6 +84,7 @@ func ttlOf(s *record.Session) time.Duration {
 
 // RenewSession starts the time of a session anew, if there is a session of that ID.
 func (s *Server) RenewSession(ctx context.Context, id string) error {
+	defer metrics.MeasureSince(telemetry.SessionRenew, time.Now())
 	if err := s.WaitLeader(ctx); err != nil {
 		return err
 	}
@@ -110,7 +121,10 @@ func (s *Server) expireOnce(ctx context.Context, store *state.Store) {
 	over, next := s.sessions.follow(sessions, now)
 	for _, id := range over {
 		s.log.Debug("session TTL expired", "session", id)
-		if err := s.applyInternal(fsm.DestroySession(id)); err != nil {
+		began := time.Now()
+		err := s.applyInternal(fsm.DestroySession(id))
+		metrics.MeasureSince(telemetry.SessionInvalidate, began)
+		if err != nil {
 			s.log.Error("session TTL expired, but ending the session failed", "session", id, "error", err)
 			next = now.Add(retryExpiry)
 		}

@@ -80,9 +80,9 @@ var (
 
 	APIHTTP = timer("api.http", "Time of an HTTP request, by method and path.")
 
-	RPCRequest           = counter("rpc.request", "Requests from other agents.")
+	RPCRequest           = counter("rpc.request", "Requests of clients and of other agents.")
 	RPCRequestError      = counter("rpc.request_error", "Requests from other agents that failed.")
-	RPCQuery             = counter("rpc.query", "Queries from other agents.")
+	RPCQuery             = counter("rpc.query", "Reads of the replicated state.")
 	RPCCrossDC           = counter("rpc.cross-dc", "Requests sent to another datacenter.")
 	RPCAcceptConn        = counter("rpc.accept_conn", "Connections accepted on the server port.")
 	RPCRaftHandoff       = counter("rpc.raft_handoff", "Connections on the server port that carry Raft.")
