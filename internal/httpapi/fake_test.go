@@ -90,6 +90,8 @@ func (f *fakeBackend) Apply(ctx context.Context, entry fsm.Entry) (fsm.Result, e
 	return fsm.Apply(f.store, f.index, 1, entry), nil
 }
 
+func (f *fakeBackend) ACLEnabled() bool { return f.rights != nil }
+
 func (f *fakeBackend) RenewSession(context.Context, string) error { return f.err }
 
 // Authorize knows the secrets in rights; without any, ACLs are off.

@@ -45,7 +45,7 @@ func (r *request) has(name string) bool { _, ok := r.query[name]; return ok }
 // routes is the whole API.
 func (h *Handler) routes() []route {
 	return slices.Concat(h.kvRoutes(), h.snapshotRoutes(), h.statusRoutes(), h.agentRoutes(), h.operatorRoutes(), h.catalogRoutes(),
-		h.healthRoutes(), h.sessionRoutes(), h.txnRoutes(), h.coordinateRoutes(),
+		h.healthRoutes(), h.sessionRoutes(), h.txnRoutes(), h.coordinateRoutes(), h.aclRoutes(),
 		[]route{{path: "/", local: true, open: true, methods: []method{{http.MethodGet, h.root}}}})
 }
 
