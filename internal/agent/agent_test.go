@@ -72,6 +72,7 @@ func start(t *testing.T, config *agentconfig.Config) *Agent {
 		}
 	})
 	do(t, a, "GET", "/v1/kv/x?consistent", nil) // waits for the election
+	<-a.local.Synced()                          // else the agent may register itself in the middle of a test
 	return a
 }
 

@@ -5,6 +5,7 @@ import (
 
 	bexpr "github.com/hashicorp/go-bexpr"
 
+	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/version"
 )
 
@@ -21,6 +22,9 @@ func (h *Handler) agentRoutes() []route {
 
 func (h *Handler) agentSelf(w http.ResponseWriter, r *request) error {
 	self := h.backend.Self()
+	if err := r.need(acl.Agent, acl.Read, self.Config.NodeName); err != nil {
+		return err
+	}
 	self.DebugConfig = notNilMap(self.DebugConfig)
 	self.Stats = notNilMap(self.Stats)
 	self.Meta = notNilMap(self.Meta)
@@ -42,10 +46,12 @@ func (h *Handler) agentMembers(w http.ResponseWriter, r *request) error {
 	if segment := r.query.Get("segment"); segment != "" && segment != "_all" {
 		return badRequest("Invalid query parameter: \"segment\" - Network segments are a Consul Enterprise feature")
 	}
-	members, err := filtered(r, h.backend.Members())
+	seen := visible(r, h.backend.Members(), func(m Member) bool { return r.may(acl.Node, acl.Read, m.Name) })
+	members, err := filtered(r, seen)
 	if err != nil {
 		return err
 	}
+	h.setHidden(w, r)
 	return writeJSON(w, r, members)
 }
 

@@ -39,6 +39,8 @@ type Backend interface {
 	KnownLeader() bool
 	// Authorize tells who comes with a secret, empty for none, and what they may do. The error for a secret that nobody has says so.
 	Authorize(secret string) (Caller, error)
+	// ACLEnabled tells whether ACLs are on.
+	ACLEnabled() bool
 	// KVApply performs verb (set, cas, lock, unlock, delete, delete-cas, delete-tree) through Raft, and tells whether its
 	// condition held. For cas and delete-cas e.ModifyIndex is the index to match. The backend keeps e.
 	KVApply(ctx context.Context, verb string, e *record.KVEntry) (bool, error)

@@ -111,6 +111,8 @@ func (f *fakeBackend) Local() *localstate.State { return nil }
 
 func (f *fakeBackend) MeshRoot() *meshca.Root { return nil }
 
+func (f *fakeBackend) ACLEnabled() bool { return f.rights != nil }
+
 func (f *fakeBackend) RenewSession(context.Context, string) error { return f.err }
 
 // Authorize knows the secrets in rights; without any, ACLs are off.

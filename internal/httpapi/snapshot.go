@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/record"
 )
 
@@ -17,6 +18,9 @@ func (h *Handler) snapshotRoutes() []route {
 
 // snapshotSave sends an archive of the replicated state.
 func (h *Handler) snapshotSave(w http.ResponseWriter, r *request) error {
+	if err := r.need(acl.ACL, acl.Write, ""); err != nil {
+		return err
+	}
 	f, err := parseFreshness(r)
 	if err != nil {
 		return err
@@ -44,6 +48,9 @@ var errStaleRestore = errors.New("stale not allowed for restore")
 
 // snapshotRestore replaces the replicated state by that of the archive in the body.
 func (h *Handler) snapshotRestore(_ http.ResponseWriter, r *request) error {
+	if err := r.need(acl.ACL, acl.Write, ""); err != nil {
+		return err
+	}
 	f, err := parseFreshness(r)
 	if err != nil {
 		return err

@@ -56,6 +56,7 @@ type State struct {
 
 	trigger chan struct{} // something is not in sync
 	resync  chan struct{} // compare everything
+	synced  chan struct{} // closed after the first full comparison
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 }
@@ -82,7 +83,7 @@ func New(c Config) (*State, error) {
 	return &State{
 		config: c, log: c.Logger, node: c.Node, discard: c.DiscardCheckOutput,
 		services: map[string]*service{}, checks: map[string]*check{}, gone: map[item]string{},
-		moved: make(chan struct{}), trigger: make(chan struct{}, 1), resync: make(chan struct{}, 1),
+		moved: make(chan struct{}), trigger: make(chan struct{}, 1), resync: make(chan struct{}, 1), synced: make(chan struct{}),
 	}, nil
 }
 

@@ -35,12 +35,18 @@ func (s *State) keepSynced(ctx context.Context) {
 			full.Reset(jitter(pause))
 			pause = min(2*pause, s.config.SyncInterval)
 		case wholly:
+			if !compared {
+				close(s.synced)
+			}
 			compared, pause = true, s.config.RetryInterval
 			full.Reset(jitter(s.config.SyncInterval))
 		}
 		deferred.Reset(s.untilDeferred())
 	}
 }
+
+// Synced is closed once the whole registry has been compared with the catalog for the first time, and brought into it.
+func (s *State) Synced() <-chan struct{} { return s.synced }
 
 // jitter is d and up to a quarter more, so that the agents of a cluster do not all sync at once.
 func jitter(d time.Duration) time.Duration { return d + rand.N(d/4+1) }

@@ -112,6 +112,11 @@ func (s *Store) SetSystemMetadata(index, term uint64, key, value string) error {
 	})
 }
 
+// SystemMetadata returns a value of the cluster's own, nil if there is none.
+func (s *Store) SystemMetadata(key string) *record.SystemMetadata {
+	return first[*record.SystemMetadata](s.read(nil), tableSystemMetadata, indexID, key)
+}
+
 // Autopilot returns the autopilot configuration, nil if there is none.
 func (s *Store) Autopilot() *record.Autopilot {
 	a, err := s.db.Txn(false).First(tableAutopilot, indexID)

@@ -1,0 +1,208 @@
+package aclresolve
+
+import (
+	"crypto/subtle"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/lictor-dr/lictor/internal/acl"
+	"github.com/lictor-dr/lictor/internal/record"
+	"github.com/lictor-dr/lictor/internal/state"
+)
+
+// ServerManagementKey is the key of the system metadata whose value is the servers' own secret, which has full rights.
+const ServerManagementKey = "server-management-token"
+
+// maxCached is how many secrets are remembered.
+const maxCached = 4096
+
+// Config says what holds besides what the state says. Secrets in it may be empty.
+type Config struct {
+	Enabled       bool
+	DefaultAllow  bool   // what no rule names is allowed
+	Datacenter    string // of this server
+	NodeName      string
+	Default       string // secret that stands for none
+	AgentRecovery string // secret that may administer this agent, with or without a cluster
+}
+
+// A Caller is who came with a secret.
+type Caller struct {
+	Rights    *acl.Authorizer
+	Accessor  string // ID of the token
+	Secret    string // that counted, the default among them
+	Anonymous bool   // there was no token
+}
+
+// A Resolver makes callers of secrets. It is safe for concurrent use.
+type Resolver struct {
+	config Config
+	now    func() time.Time
+
+	mu    sync.Mutex // guards what follows
+	store *state.Store
+	index uint64 // of the ACLs in store when what is in cache was resolved
+	cache map[string]resolved
+}
+
+type resolved struct {
+	caller  Caller
+	expires *time.Time
+}
+
+// New returns a resolver.
+func New(config Config) *Resolver { return &Resolver{config: config, now: time.Now} }
+
+// Enabled tells whether ACLs are on.
+func (r *Resolver) Enabled() bool { return r.config.Enabled }
+
+// Resolve tells who comes with a secret, empty for none. The error is [acl.ErrNotFound] or [acl.ErrBootstrapRequired] for a secret that
+// nobody has.
+func (r *Resolver) Resolve(store *state.Store, secret string) (Caller, error) {
+	if !r.config.Enabled {
+		return Caller{Rights: acl.ManageAll(), Accessor: acl.AnonymousAccessorID, Secret: secret, Anonymous: true}, nil
+	}
+	if secret == "" {
+		secret = r.config.Default
+	}
+	if secret == "" {
+		secret = acl.AnonymousSecretID
+	}
+	if same(secret, r.config.AgentRecovery) {
+		return r.recovery(secret), nil
+	}
+	index := store.ACLIndex() // before what it covers is read
+	if known, ok := r.cached(store, index, secret); ok {
+		return known.caller, r.alive(store, known)
+	}
+	found, err := r.resolve(store, secret)
+	if err != nil {
+		return Caller{}, err
+	}
+	r.remember(store, index, secret, found)
+	return found.caller, r.alive(store, found)
+}
+
+// same compares secrets in a time that does not tell where they differ. The empty one is the same as none.
+func same(a, b string) bool {
+	return a != "" && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
+}
+
+// recovery is who may administer this agent.
+func (r *Resolver) recovery(secret string) Caller {
+	rules := fmt.Sprintf("agent %q { policy = \"write\" }\nnode_prefix \"\" { policy = \"read\" }", r.config.NodeName)
+	policy, err := acl.Parse(rules)
+	if err != nil {
+		return Caller{Rights: acl.DenyAll(), Accessor: "agent-recovery", Secret: secret} // a name that no rule can hold
+	}
+	return Caller{Rights: acl.New(false, policy), Accessor: "agent-recovery", Secret: secret}
+}
+
+func (r *Resolver) cached(store *state.Store, index uint64, secret string) (resolved, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.store != store || r.index != index {
+		return resolved{}, false
+	}
+	found, ok := r.cache[secret]
+	return found, ok
+}
+
+func (r *Resolver) remember(store *state.Store, index uint64, secret string, found resolved) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.store != store || r.index != index || len(r.cache) >= maxCached {
+		r.store, r.index, r.cache = store, index, map[string]resolved{}
+	}
+	r.cache[secret] = found
+}
+
+// alive refuses a token whose time has come.
+func (r *Resolver) alive(store *state.Store, found resolved) error {
+	if found.expires == nil || found.expires.After(r.now()) {
+		return nil
+	}
+	return unknown(store)
+}
+
+// unknown is the error for a secret that nobody has.
+func unknown(store *state.Store) error {
+	if _, done := store.Bootstrapped(); !done {
+		return acl.ErrBootstrapRequired
+	}
+	return acl.ErrNotFound
+}
+
+func (r *Resolver) resolve(store *state.Store, secret string) (resolved, error) {
+	anonymous := secret == acl.AnonymousSecretID
+	_, token := store.TokenBySecret(nil, secret)
+	if token == nil && anonymous { // before the leader has written it
+		token = acl.AnonymousToken()
+	}
+	if token == nil {
+		if m := store.SystemMetadata(ServerManagementKey); m != nil && same(secret, m.Value) {
+			return resolved{caller: Caller{Rights: acl.ManageAll(), Accessor: ServerManagementKey, Secret: secret}}, nil
+		}
+		return resolved{}, unknown(store)
+	}
+	rights, err := r.rights(store, token)
+	if err != nil {
+		return resolved{}, fmt.Errorf("token with AccessorID '%s': %w", token.AccessorID, err)
+	}
+	caller := Caller{Rights: rights, Accessor: token.AccessorID, Secret: secret, Anonymous: anonymous}
+	return resolved{caller, token.ExpirationTime}, nil
+}
+
+// rights merges all that a token has.
+func (r *Resolver) rights(store *state.Store, token *record.ACLToken) (*acl.Authorizer, error) {
+	links := token.Policies
+	policies := r.implied(token.ServiceIdentities, token.NodeIdentities, token.TemplatedPolicies)
+	for _, link := range token.Roles {
+		_, role := store.Role(nil, link.ID, "")
+		if role == nil {
+			continue
+		}
+		links = append(links[:len(links):len(links)], role.Policies...)
+		policies = append(policies, r.implied(role.ServiceIdentities, role.NodeIdentities, role.TemplatedPolicies)...)
+	}
+	for _, link := range links {
+		if link.ID == acl.GlobalManagementID {
+			return acl.ManageAll(), nil
+		}
+	}
+	for _, link := range links {
+		_, p := store.Policy(nil, link.ID, "")
+		if p == nil || !acl.Applies(p.Datacenters, r.config.Datacenter) {
+			continue
+		}
+		parsed, _, err := acl.ParseStored(p.Rules)
+		if err != nil {
+			return nil, fmt.Errorf("policy %q: %w", p.Name, err)
+		}
+		policies = append(policies, parsed)
+	}
+	return acl.New(r.config.DefaultAllow, policies...), nil
+}
+
+// implied are the policies that identities and templates stand for.
+func (r *Resolver) implied(services []record.ACLServiceIdentity, nodes []record.ACLNodeIdentity,
+	templated []record.ACLTemplatedPolicy) (policies []*acl.Policy) {
+	dc := r.config.Datacenter
+	for _, s := range services {
+		if acl.Applies(s.Datacenters, dc) {
+			policies = append(policies, acl.ServiceIdentity(s.ServiceName))
+		}
+	}
+	for _, n := range nodes {
+		if n.Datacenter == "" || n.Datacenter == dc {
+			policies = append(policies, acl.NodeIdentity(n.NodeName))
+		}
+	}
+	for _, t := range templated {
+		if p, known := acl.TemplatedPolicy(&t); known && acl.Applies(t.Datacenters, dc) {
+			policies = append(policies, p)
+		}
+	}
+	return policies
+}

@@ -1,0 +1,183 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	uuid "github.com/hashicorp/go-uuid"
+
+	"github.com/lictor-dr/lictor/internal/acl"
+	"github.com/lictor-dr/lictor/internal/fsm"
+	"github.com/lictor-dr/lictor/internal/record"
+	"github.com/lictor-dr/lictor/internal/state"
+)
+
+func (h *Handler) aclRoutes() []route {
+	at := func(path string, methods ...method) route {
+		for i := range methods {
+			methods[i].serve = h.needsACLs(methods[i].serve)
+		}
+		return route{path: path, prefix: strings.HasSuffix(path, "/"), methods: methods}
+	}
+	get := func(serve endpoint) method { return method{http.MethodGet, serve} }
+	put := func(serve endpoint) method { return method{http.MethodPut, serve} }
+	del := func(serve endpoint) method { return method{http.MethodDelete, serve} }
+	bootstrap := at("/v1/acl/bootstrap", put(h.aclBootstrap))
+	bootstrap.open = true
+	return []route{
+		bootstrap,
+		at("/v1/acl/replication", get(h.aclReplication)),
+		at("/v1/acl/token", put(h.tokenCreate)),
+		at("/v1/acl/token/self", get(h.tokenSelf)),
+		at("/v1/acl/token/", get(h.tokenRead), put(h.tokenWrite), del(h.tokenDelete)),
+		at("/v1/acl/tokens", get(h.tokenList)),
+		at("/v1/acl/policy", put(h.policyCreate)),
+		at("/v1/acl/policy/name/", get(h.policyRead(true))),
+		at("/v1/acl/policy/", get(h.policyRead(false)), put(h.policyUpdate), del(h.policyDelete)),
+		at("/v1/acl/policies", get(h.policyList)),
+		at("/v1/acl/role", put(h.roleCreate)),
+		at("/v1/acl/role/name/", get(h.roleRead(true))),
+		at("/v1/acl/role/", get(h.roleRead(false)), put(h.roleUpdate), del(h.roleDelete)),
+		at("/v1/acl/roles", get(h.roleList)),
+	}
+}
+
+// needsACLs refuses an endpoint while ACLs are off.
+func (h *Handler) needsACLs(serve endpoint) endpoint {
+	return func(w http.ResponseWriter, r *request) error {
+		if !h.backend.ACLEnabled() {
+			return acl.ErrDisabled
+		}
+		return serve(w, r)
+	}
+}
+
+// aclRead fetches what a caller with acl:read asks for.
+func (h *Handler) aclRead(w http.ResponseWriter, r *request, fetch read) error {
+	if err := r.need(acl.ACL, acl.Read, ""); err != nil {
+		return err
+	}
+	index, err := h.query(r, fetch)
+	if err == nil {
+		h.setMeta(w, index)
+	}
+	return err
+}
+
+func (h *Handler) aclBootstrap(w http.ResponseWriter, r *request) error {
+	var body struct{ BootstrapSecret string }
+	if r.ContentLength != 0 {
+		if err := decodeBody(r, &body); err != nil {
+			return err
+		}
+	}
+	t, err := newToken(body.BootstrapSecret)
+	if err != nil {
+		return err
+	}
+	t.Description = "Bootstrap Token (Global Management)"
+	t.Policies = []record.ACLLink{{ID: acl.GlobalManagementID, Name: acl.GlobalManagementName}}
+	t.Hash = acl.HashToken(t)
+	_, err = h.apply(r, fsm.Bootstrap(t, 0), "")
+	if errors.Is(err, state.ErrBootstrapped) {
+		reset, _ := h.backend.Store().Bootstrapped()
+		return refuse(http.StatusForbidden, "Permission denied: %v (reset index: %d)", state.ErrBootstrapped, reset)
+	}
+	if err != nil {
+		return err
+	}
+	_, t = h.backend.Store().Token(nil, t.AccessorID)
+	return writeJSON(w, r, struct {
+		ID string
+		*record.ACLToken
+	}{t.SecretID, t})
+}
+
+// newToken makes a token with new IDs; a secret that is given is kept.
+func newToken(secret string) (*record.ACLToken, error) {
+	t := &record.ACLToken{SecretID: secret, CreateTime: time.Now().UTC()}
+	for _, id := range []*string{&t.AccessorID, &t.SecretID} {
+		if *id == "" {
+			made, err := uuid.GenerateUUID()
+			if err != nil {
+				return nil, fmt.Errorf("make an ID for a token: %w", err)
+			}
+			*id = made
+		}
+	}
+	if _, err := uuid.ParseUUID(t.SecretID); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// aclReplication answers that there is no other datacenter to copy ACLs from.
+func (h *Handler) aclReplication(w http.ResponseWriter, r *request) error {
+	if err := r.need(acl.ACL, acl.Read, ""); err != nil {
+		return err
+	}
+	return writeJSON(w, r, struct {
+		Enabled, Running                                           bool
+		SourceDatacenter, ReplicationType                          string
+		ReplicatedIndex, ReplicatedRoleIndex, ReplicatedTokenIndex uint64
+		LastSuccess, LastError                                     time.Time
+		LastErrorMessage                                           string
+	}{})
+}
+
+// resolveLinks completes links that name an object of a kind by ID or by name, and drops repetitions.
+func resolveLinks(kind string, links []record.ACLLink, find func(id, name string) (record.ACLLink, bool)) ([]record.ACLLink, error) {
+	var complete []record.ACLLink
+	for _, l := range links {
+		found, ok := find(l.ID, l.Name)
+		if !ok && l.ID != "" {
+			return nil, fmt.Errorf("No such ACL %s with ID %q", kind, l.ID)
+		}
+		if !ok {
+			return nil, fmt.Errorf("No such ACL %s with name %q", kind, l.Name)
+		}
+		if !slices.ContainsFunc(complete, func(c record.ACLLink) bool { return c.ID == found.ID }) {
+			complete = append(complete, found)
+		}
+	}
+	return complete, nil
+}
+
+func (h *Handler) policyLinks(links []record.ACLLink) ([]record.ACLLink, error) {
+	return resolveLinks("policy", links, func(id, name string) (record.ACLLink, bool) {
+		if _, p := h.backend.Store().Policy(nil, id, name); p != nil {
+			return record.ACLLink{ID: p.ID, Name: p.Name}, true
+		}
+		return record.ACLLink{}, false
+	})
+}
+
+func (h *Handler) roleLinks(links []record.ACLLink) ([]record.ACLLink, error) {
+	return resolveLinks("role", links, func(id, name string) (record.ACLLink, bool) {
+		if _, p := h.backend.Store().Role(nil, id, name); p != nil {
+			return record.ACLLink{ID: p.ID, Name: p.Name}, true
+		}
+		return record.ACLLink{}, false
+	})
+}
+
+func checkIdentities(services []record.ACLServiceIdentity, nodes []record.ACLNodeIdentity) error {
+	for _, s := range services {
+		if err := acl.ValidateServiceIdentityName(s.ServiceName); err != nil {
+			return err
+		}
+	}
+	for _, n := range nodes {
+		if err := acl.ValidateNodeIdentityName(n.NodeName); err != nil {
+			return err
+		}
+		if n.Datacenter == "" {
+			return errors.New("Node identity is missing the datacenter field on this token or role")
+		}
+	}
+	return nil
+}
