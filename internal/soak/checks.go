@@ -14,6 +14,7 @@ import (
 	"github.com/lictor-dr/lictor/internal/archive"
 	"github.com/lictor-dr/lictor/internal/digest"
 	"github.com/lictor-dr/lictor/internal/record"
+	"github.com/lictor-dr/lictor/internal/version"
 )
 
 // takesWrite writes a key and reads it back.
@@ -73,13 +74,38 @@ func (p *process) fingerprint(t testing.TB) fingerprint {
 func census(snap []byte) (digest.Set, error) {
 	var set digest.Set
 	result, err := archive.Read(bytes.NewReader(snap), func(_ *archive.Meta, r io.Reader) (err error) {
-		set, err = digest.Of(digest.Stream(func() (io.ReadCloser, error) { return io.NopCloser(r), nil }))
+		set, err = digest.Of(withoutServer(digest.Stream(func() (io.ReadCloser, error) { return io.NopCloser(r), nil })))
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return set, result.Meta.CheckRestorable(result.StateSize)
+}
+
+// withoutServer leaves out what a server registers of itself whenever it starts, and the indexes that this moves.
+func withoutServer(src digest.Source) digest.Source {
+	return func(visit func(record.Raw) error) error {
+		return src(func(raw record.Raw) error {
+			v, err := record.Decode(raw)
+			if err != nil {
+				return err
+			}
+			switch v := v.(type) {
+			case *record.Register:
+				if v.NodeMeta["consul-version"] == version.Full {
+					return nil
+				}
+			case *record.Index:
+				for _, catalog := range []string{"nodes", "services", "checks", "peer.~:", "service_kind.", "kind_service_names."} {
+					if strings.HasPrefix(v.Key, catalog) {
+						return nil
+					}
+				}
+			}
+			return visit(raw)
+		})
+	}
 }
 
 // describe spells a set out, so that a difference shows where it is.
