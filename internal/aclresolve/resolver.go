@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/acl"
+	"github.com/lictor-dr/lictor/internal/agenttoken"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
 )
@@ -17,14 +18,15 @@ const ServerManagementKey = "server-management-token"
 // maxCached is how many secrets are remembered.
 const maxCached = 4096
 
-// Config says what holds besides what the state says. Secrets in it may be empty.
+// Config says what holds besides what the state says.
 type Config struct {
-	Enabled       bool
-	DefaultAllow  bool   // what no rule names is allowed
-	Datacenter    string // of this server
-	NodeName      string
-	Default       string // secret that stands for none
-	AgentRecovery string // secret that may administer this agent, with or without a cluster
+	Enabled      bool
+	DefaultAllow bool   // what no rule names is allowed
+	Datacenter   string // of this server
+	NodeName     string
+	Tokens       *agenttoken.Store // the agent's own
+	// LeftOut, which may be nil, is told once of the words in a stored policy's rules that have no effect here.
+	LeftOut func(policy string, words []string)
 }
 
 // A Caller is who came with a secret.
@@ -44,6 +46,7 @@ type Resolver struct {
 	store *state.Store
 	index uint64 // of the ACLs in store when what is in cache was resolved
 	cache map[string]resolved
+	told  map[string]uint64 // index of the policies, by ID, that LeftOut has been told of
 }
 
 type resolved struct {
@@ -52,7 +55,9 @@ type resolved struct {
 }
 
 // New returns a resolver.
-func New(config Config) *Resolver { return &Resolver{config: config, now: time.Now} }
+func New(config Config) *Resolver {
+	return &Resolver{config: config, now: time.Now, told: map[string]uint64{}}
+}
 
 // Enabled tells whether ACLs are on.
 func (r *Resolver) Enabled() bool { return r.config.Enabled }
@@ -64,12 +69,12 @@ func (r *Resolver) Resolve(store *state.Store, secret string) (Caller, error) {
 		return Caller{Rights: acl.ManageAll(), Accessor: acl.AnonymousAccessorID, Secret: secret, Anonymous: true}, nil
 	}
 	if secret == "" {
-		secret = r.config.Default
+		secret = r.config.Tokens.Get(agenttoken.Default)
 	}
 	if secret == "" {
 		secret = acl.AnonymousSecretID
 	}
-	if same(secret, r.config.AgentRecovery) {
+	if same(secret, r.config.Tokens.Get(agenttoken.AgentRecovery)) {
 		return r.recovery(secret), nil
 	}
 	index := store.ACLIndex() // before what it covers is read
@@ -176,13 +181,28 @@ func (r *Resolver) rights(store *state.Store, token *record.ACLToken) (*acl.Auth
 		if p == nil || !acl.Applies(p.Datacenters, r.config.Datacenter) {
 			continue
 		}
-		parsed, _, err := acl.ParseStored(p.Rules)
+		parsed, leftOut, err := acl.ParseStored(p.Rules)
 		if err != nil {
 			return nil, fmt.Errorf("policy %q: %w", p.Name, err)
 		}
+		r.tell(p, leftOut)
 		policies = append(policies, parsed)
 	}
 	return acl.New(r.config.DefaultAllow, policies...), nil
+}
+
+// tell tells of words without effect, once for each version of a policy.
+func (r *Resolver) tell(p *record.ACLPolicy, leftOut []string) {
+	if len(leftOut) == 0 || r.config.LeftOut == nil {
+		return
+	}
+	r.mu.Lock()
+	known := r.told[p.ID] == p.ModifyIndex
+	r.told[p.ID] = p.ModifyIndex
+	r.mu.Unlock()
+	if !known {
+		r.config.LeftOut(p.Name, leftOut)
+	}
 }
 
 // implied are the policies that identities and templates stand for.

@@ -3,10 +3,12 @@ package aclresolve
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/acl"
+	"github.com/lictor-dr/lictor/internal/agenttoken"
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/golden"
 	"github.com/lictor-dr/lictor/internal/record"
@@ -25,7 +27,16 @@ func full(t *testing.T) *state.Store {
 }
 
 func resolver() *Resolver {
-	return New(Config{Enabled: true, Datacenter: "dc1", NodeName: "n1", AgentRecovery: "recovery"})
+	return New(Config{Enabled: true, Datacenter: "dc1", NodeName: "n1", Tokens: own(agenttoken.Tokens{agenttoken.AgentRecovery: "recovery"})})
+}
+
+// own are an agent's own tokens.
+func own(tokens agenttoken.Tokens) *agenttoken.Store {
+	store, err := agenttoken.Open("", tokens)
+	if err != nil {
+		panic(err) // there is no file to fail
+	}
+	return store
 }
 
 // The tokens of a real cluster may do what their policies, roles and identities say.
@@ -118,7 +129,7 @@ func TestDatacenters(t *testing.T) {
 		t.Fatal(err)
 	}
 	for dc, want := range map[string]bool{"dc1": false, "dc2": true} {
-		caller, err := New(Config{Enabled: true, Datacenter: dc}).Resolve(store, "s")
+		caller, err := New(Config{Enabled: true, Datacenter: dc, Tokens: own(nil)}).Resolve(store, "s")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,5 +146,43 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	if len(r.cache) > maxCached {
 		t.Error(len(r.cache))
+	}
+}
+
+// Who brings no secret comes with the agent's default token; once it is changed, with the new one.
+func TestDefaultToken(t *testing.T) {
+	store, tokens := full(t), own(agenttoken.Tokens{agenttoken.Default: secretPrefix + "01"})
+	r := New(Config{Enabled: true, Datacenter: "dc1", Tokens: tokens})
+	caller, err := r.Resolve(store, "")
+	if err != nil || caller.Anonymous || !caller.Rights.Allow(acl.ACL, acl.Write, "") || caller.Secret != secretPrefix+"01" {
+		t.Errorf("%+v, %v", caller, err)
+	}
+	if err := tokens.Set(t.Context(), agenttoken.Default, ""); err != nil {
+		t.Fatal(err)
+	}
+	if caller, err := r.Resolve(store, ""); err != nil || !caller.Anonymous || caller.Rights.Allow(acl.ACL, acl.Write, "") {
+		t.Errorf("%+v, %v", caller, err)
+	}
+}
+
+// Words of a stored policy that have no effect are told once for each version of the policy.
+func TestLeftOut(t *testing.T) {
+	store, r := state.New(), resolver()
+	var told []string
+	r.config.LeftOut = func(policy string, words []string) { told = append(told, policy+": "+strings.Join(words, " ")) }
+	for index := uint64(1); index < 7; index += 3 {
+		errs := errors.Join(
+			store.SetPolicy(index, 1, &record.ACLPolicy{ID: "p", Name: "p", Rules: `kee_prefix "" { policy = "deny" }`}),
+			store.SetToken(index+1, 1, &record.ACLToken{AccessorID: "a", SecretID: "a", Policies: []record.ACLLink{{ID: "p"}}}, false),
+			store.SetToken(index+2, 1, &record.ACLToken{AccessorID: "b", SecretID: "b", Policies: []record.ACLLink{{ID: "p"}}}, false),
+		)
+		for _, secret := range []string{"a", "b"} {
+			if _, err := r.Resolve(store, secret); err != nil || errs != nil {
+				t.Fatal(err, errs)
+			}
+		}
+	}
+	if len(told) != 2 || !strings.Contains(told[0], "kee_prefix") {
+		t.Errorf("told %q", told)
 	}
 }

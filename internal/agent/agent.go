@@ -15,7 +15,9 @@ import (
 	"github.com/hashicorp/go-hclog"
 	uuid "github.com/hashicorp/go-uuid"
 
+	"github.com/lictor-dr/lictor/internal/aclresolve"
 	"github.com/lictor-dr/lictor/internal/agentconfig"
+	"github.com/lictor-dr/lictor/internal/agenttoken"
 	"github.com/lictor-dr/lictor/internal/datadir"
 	"github.com/lictor-dr/lictor/internal/httpapi"
 	"github.com/lictor-dr/lictor/internal/localstate"
@@ -40,6 +42,8 @@ type Agent struct {
 	telemetry *telemetry.Telemetry
 	gauges    *gauger
 	events    *userevent.Buffer
+	tokens    *agenttoken.Store // the agent's own
+	resolver  *aclresolve.Resolver
 	server    *server.Server
 	local     *localstate.State
 	meshRoot  *meshca.Root // shown if the state has none; nil unless the mesh is enabled
@@ -74,7 +78,7 @@ func Open(config *agentconfig.Config) (*Agent, error) {
 func (a *Agent) Start(root hclog.InterceptLogger) error {
 	a.log, a.monitor = root.Named("agent"), logging.NewMonitor(root)
 	for _, step := range []func() error{
-		a.startTelemetry, a.holdServerPort, a.makeMeshRoot, a.openLocal, a.startServer, a.writePIDFile, a.listen, a.startLocal,
+		a.startTelemetry, a.holdServerPort, a.makeMeshRoot, a.openACLs, a.openLocal, a.startServer, a.writePIDFile, a.listen, a.startLocal,
 		a.startGauges,
 	} {
 		if err := step(); err != nil {
@@ -147,6 +151,7 @@ func (a *Agent) serverConfig() server.Config {
 	c.Autopilot = a.config.Autopilot
 	c.HoldTimeout = a.config.RPCHoldTimeout
 	c.Node, c.Service = a.registration()
+	c.ACL = a.serverACLs()
 	c.Logger = a.log.Named("server")
 	return c
 }
@@ -170,6 +175,8 @@ func (a *Agent) Reload(c *agentconfig.Config) error {
 	allowed, blocked, _ := telemetry.ParsePrefixFilter(c.Telemetry.PrefixFilter) // the configuration has warned already
 	a.telemetry.Reload(allowed, blocked)
 	a.limiter.SetMax(c.Limits.HTTPMaxConnsPerClient)
+	a.tokens.Configure(c.ACL.Tokens)
+	a.warnOverridden()
 	a.local.SetDiscardCheckOutput(c.Checks.DiscardOutput)
 	if err := a.loadDefinitions(c); err != nil {
 		return err

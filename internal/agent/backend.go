@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/httpapi"
 	"github.com/lictor-dr/lictor/internal/localstate"
@@ -54,14 +53,6 @@ func (b *backend) RenewSession(ctx context.Context, id string) error {
 func (b *backend) Local() *localstate.State { return b.local }
 
 func (b *backend) MeshRoot() *meshca.Root { return b.meshRoot }
-
-// Authorize lets everybody do everything: ACLs are not served yet, and a configuration that asks for them is refused.
-func (b *backend) Authorize(string) (httpapi.Caller, error) {
-	return httpapi.Caller{Rights: acl.ManageAll(), Accessor: acl.AnonymousAccessorID, Anonymous: true}, nil
-}
-
-// ACLEnabled is false: a configuration that asks for ACLs is refused.
-func (b *backend) ACLEnabled() bool { return false }
 
 func (b *backend) Save(ctx context.Context, stale bool) (httpapi.Saved, error) {
 	saved, err := b.server.Save(ctx, stale)
@@ -141,7 +132,7 @@ func (b *backend) Members() []httpapi.Member { return []httpapi.Member{b.member(
 func (b *backend) member() httpapi.Member {
 	tags := map[string]string{
 		"role": "consul", "dc": b.config.Datacenter, "id": b.config.NodeID, "port": strconv.Itoa(b.config.ServerPort),
-		"build": version.Full, "vsn": "2", "vsn_min": "2", "vsn_max": "3", "raft_vsn": "3", "acls": "0", "segment": "",
+		"build": version.Full, "vsn": "2", "vsn_min": "2", "vsn_max": "3", "raft_vsn": "3", "acls": b.aclTag(), "segment": "",
 	}
 	if b.config.Bootstrap || b.config.DevMode {
 		tags["bootstrap"] = "1"
@@ -173,7 +164,7 @@ func (b *backend) stats() map[string]map[string]string {
 		"build": {"prerelease": version.Prerelease, "revision": version.ReadBuild().Revision, "version": version.Consul,
 			"version_metadata": version.Metadata},
 		"consul": {
-			"acl": "disabled", "bootstrap": strconv.FormatBool(b.config.Bootstrap), "known_datacenters": "1",
+			"acl": b.aclStat(), "bootstrap": strconv.FormatBool(b.config.Bootstrap), "known_datacenters": "1",
 			"leader": strconv.FormatBool(b.server.Leading()), "leader_addr": b.server.LeaderAddr(), "server": "true",
 		},
 		"raft": b.server.RaftStats(),

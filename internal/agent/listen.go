@@ -70,6 +70,12 @@ func httpConfig(c *agentconfig.Config) (httpapi.Config, error) {
 		BlockEndpoints:   c.HTTP.BlockEndpoints,
 		AllowUnprintable: c.HTTP.AllowUnprintablePaths,
 		MaxHeaderBytes:   c.HTTP.MaxHeaderBytes,
+		DefaultACLPolicy: "allow",
+		DownACLPolicy:    c.ACL.DownPolicy,
+		KeyListPolicy:    c.ACL.KeyListPolicy && c.ACL.Enabled,
+	}
+	if c.ACL.Enabled {
+		h.DefaultACLPolicy = c.ACL.DefaultPolicy
 	}
 	for _, network := range c.HTTP.AllowWriteFrom {
 		prefix, err := netip.ParsePrefix(network.String())

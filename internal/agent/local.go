@@ -21,7 +21,7 @@ func (a *Agent) openLocal() error {
 	node, _ := a.registration()
 	c := localstate.Config{
 		Node:       localstate.NodeInfo{Node: node.Node, ID: node.ID, Address: node.Address, TaggedAddresses: node.TaggedAddresses, Meta: node.NodeMeta},
-		Datacenter: a.config.Datacenter, Catalog: &ownCatalog{a}, Tokens: tokens{}, Logger: a.log,
+		Datacenter: a.config.Datacenter, Catalog: &ownCatalog{a}, Tokens: ownTokens{a.tokens}, Logger: a.log,
 		LocalScripts: a.config.Checks.LocalScripts, RemoteScripts: a.config.Checks.RemoteScripts,
 		CheckUpdateInterval: a.config.Checks.UpdateInterval, CheckOutputMaxSize: a.config.Checks.OutputMaxSize,
 		DiscardCheckOutput: a.config.Checks.DiscardOutput,
@@ -66,13 +66,6 @@ func (a *Agent) startLocal() error {
 	a.local.Start(context.Background())
 	return nil
 }
-
-// tokens are the agent's own: none, as ACLs are not served yet.
-type tokens struct{}
-
-func (tokens) Agent() string                  { return "" }
-func (tokens) Default() string                { return "" }
-func (tokens) ConfigFileRegistration() string { return "" }
 
 // ownCatalog is the catalog as the agent sees it: through its own HTTP API, like everybody else.
 type ownCatalog struct{ *Agent }

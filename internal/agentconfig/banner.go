@@ -23,9 +23,9 @@ func (c *Config) Banner(version string) string {
           Cluster Addr: %s (LAN: -1, WAN: -1)
      Gossip Encryption: false
       Auto-Encrypt-TLS: false
-           ACL Enabled: false
+           ACL Enabled: %t
      Reporting Enabled: false
-    ACL Default Policy: allow
+    ACL Default Policy: %s
              HTTPS TLS: Verify Incoming: false, Verify Outgoing: false, Min Version: TLSv1_2
               gRPC TLS: Verify Incoming: false, Min Version: TLSv1_2
       Internal RPC TLS: Verify Incoming: false, Verify Outgoing: false (Verify Hostname: false), Min Version: TLSv1_2
@@ -33,7 +33,7 @@ func (c *Config) Banner(version string) string {
 ==> Log data will now stream in as it occurs:
 
 `, version, buildDate(), c.NodeID, c.NodeName, c.Datacenter, c.Server, c.Bootstrap,
-		c.ClientAddrs, c.HTTPPort, c.AdvertiseAddr)
+		c.ClientAddrs, c.HTTPPort, c.AdvertiseAddr, c.ACL.Enabled, c.ACL.DefaultPolicy)
 }
 
 // buildDate is the time of the commit the binary was built from, as far as it is known.

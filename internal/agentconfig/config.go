@@ -52,6 +52,8 @@ type Config struct {
 	Limits LimitsConfig
 	// HTTP is http_config and its like.
 	HTTP HTTPConfig
+	// ACL says who may do what.
+	ACL ACLConfig
 	// SessionTTLMin is the shortest TTL of a session.
 	SessionTTLMin time.Duration
 	// Checks says how the agent's own checks are carried out.
@@ -182,6 +184,7 @@ var steps = []func(*settings, *Config) error{
 	warnSettings,
 	checkDefinitions,
 	setChecks,
+	setACL,
 	setRole,
 	refuseUnserved,
 }

@@ -82,6 +82,8 @@ var notServed = []rule{
 	{key: "ports.https", why: noHTTPS, harmless: notPositive},
 	{key: "addresses.https", why: noHTTPS},
 	{key: "acl.tokens.dns", why: noDNS},
+	{key: "acl.tokens.replication", why: noWAN},
+	{key: "acl.enable_token_replication", why: noWAN},
 	{key: "ports.dns", why: noDNS, harmless: notPositive},
 	{key: "addresses.dns", why: noDNS},
 	{key: "dns_config", why: noDNS},
@@ -112,7 +114,6 @@ var notServed = []rule{
 // protected lists the keys that protect data, secrets or access and are not served yet. Load refuses to go on
 // when one of them is in use. A release that learns to serve a key deletes its line.
 var protected = []rule{
-	{key: "acl", why: "ACLs"},
 	{key: "encrypt", why: "gossip encryption"},
 	{key: "disable_keyring_file", why: "gossip encryption"},
 	{key: "tls.defaults", why: "TLS"},
@@ -145,6 +146,8 @@ var silent = []string{
 	"performance.grpc_keepalive_interval", "performance.grpc_keepalive_timeout", "performance.enable_xds_load_balancing",
 	"ports.proxy_min_port", "ports.proxy_max_port", "ports.sidecar_min_port", "ports.sidecar_max_port",
 	"ports.expose_min_port", "ports.expose_max_port",
+	// How agents behave that must ask other servers about tokens. This server asks its own state.
+	"acl.token_ttl", "acl.policy_ttl", "acl.role_ttl",
 	// This agent never calls home.
 	"disable_update_check", "disable_anonymous_signature",
 	"telemetry.retry_failed_connection", "telemetry.enable_host_metrics", "telemetry.disable_per_tenancy_usage_metrics",

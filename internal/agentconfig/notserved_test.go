@@ -17,7 +17,9 @@ var servedKeys = strings.Fields(`node_name node_id node_meta disable_host_node_i
 	disable_http_unprintable_char_filter enable_debug log_level log_json log_file log_rotate_bytes log_rotate_duration
 	log_rotate_max_files enable_syslog syslog_facility pid_file autopilot.cleanup_dead_servers autopilot.last_contact_threshold
 	autopilot.max_trailing_logs autopilot.min_quorum autopilot.server_stabilization_time
-	services checks check_update_interval check_output_max_size discard_check_output enable_script_checks enable_local_script_checks
+	services checks acl.enabled acl.default_policy acl.down_policy acl.enable_key_list_policy acl.enable_token_persistence
+	acl.tokens.initial_management acl.tokens.default acl.tokens.agent acl.tokens.agent_recovery
+	acl.tokens.config_file_service_registration check_update_interval check_output_max_size discard_check_output enable_script_checks enable_local_script_checks
 	session_ttl_min limits.txn_max_req_len telemetry.metrics_prefix telemetry.disable_hostname
 	telemetry.prometheus_retention_time telemetry.filter_default telemetry.prefix_filter telemetry.statsd_address
 	telemetry.statsite_address telemetry.dogstatsd_addr telemetry.dogstatsd_tags`)
@@ -92,6 +94,10 @@ func TestNotServedWarnings(t *testing.T) {
 			primary_datacenter = "DC1" telemetry { metrics_prefix = "consul" disable_hostname = false } session_ttl_min = "10000ms"`, ""},
 		{"unprotected", `acl { enabled = false default_policy = "allow" tokens {} } tls {} encrypt = "" disable_keyring_file = false
 			auto_encrypt { tls = false } limits { request_limits { mode = "disabled" read_rate = 5 } rpc_handshake_timeout = "0s" }`, ""},
+		{"replication", `acl { enabled = true tokens { replication = "s3cret" } }`,
+			"The 'acl.tokens.replication' field is accepted, but WAN federation is not served by this release"},
+		{"non-UUID management token", `acl { tokens { initial_management = "s3cret" } }`,
+			"Configuring a non-UUID management token is deprecated"},
 		{"silent", `version = "1" snapshot_agent { anything { goes = [1] } } performance { enable_xds_load_balancing = false }
 			raft_logstore { backend = "boltdb" wal { segment_size_mb = 1 } } disable_update_check = true consul { raft { x = 1 } }`, ""},
 	}
@@ -114,11 +120,6 @@ func TestNotServedWarnings(t *testing.T) {
 func TestProtectedKeysAreRefused(t *testing.T) {
 	const secret = "c2VjcmV0c2VjcmV0c2VjcmV0" // also valid base64, as encrypt asks for
 	tests := []struct{ hcl, names string }{
-		{`acl { enabled = true }`, "acl.enabled: ACLs"},
-		{`acl { default_policy = "deny" }`, "acl.default_policy"},
-		{`acl { tokens { default = "` + secret + `" } }`, "acl.tokens.default"},
-		{`acl { tokens { agent_master = "` + secret + `" } }`, "acl.tokens.agent_recovery (set by acl.tokens.agent_master)"},
-		{`acl_datacenter = "dc1"`, "acl.enabled (set by acl_datacenter)"},
 		{`encrypt = "` + secret + `"`, "encrypt: gossip encryption"},
 		{`disable_keyring_file = true`, "disable_keyring_file"},
 		{`ca_file = "x"`, "tls.defaults.ca_file (set by ca_file)"},
@@ -151,7 +152,7 @@ func TestProtectedKeysAreRefused(t *testing.T) {
 			}
 		})
 	}
-	_, _, err := server(t, `encrypt = "`+secret+`" acl { enabled = true tokens { agent = "x" } }`)
+	_, _, err := server(t, `encrypt = "`+secret+`" server_name = "x" audit { enabled = true }`)
 	if err == nil || strings.Count(err.Error(), "\n\t* ") != 3 {
 		t.Errorf("every key is named: %v", err)
 	}

@@ -11,7 +11,6 @@ import (
 	uuid "github.com/hashicorp/go-uuid"
 
 	"github.com/lictor-dr/lictor/internal/acl"
-	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
 )
@@ -43,6 +42,11 @@ func (h *Handler) aclRoutes() []route {
 		at("/v1/acl/role/name/", get(h.roleRead(true))),
 		at("/v1/acl/role/", get(h.roleRead(false)), put(h.roleUpdate), del(h.roleDelete)),
 		at("/v1/acl/roles", get(h.roleList)),
+		at("/v1/acl/auth-method/", get(h.authMethodRead)),
+		at("/v1/acl/auth-methods", get(h.authMethodList)),
+		at("/v1/acl/binding-rule/", get(h.bindingRuleRead)),
+		at("/v1/acl/binding-rules", get(h.bindingRuleList)),
+		at("/v1/agent/token/", put(h.agentToken)),
 	}
 }
 
@@ -82,10 +86,9 @@ func (h *Handler) aclBootstrap(w http.ResponseWriter, r *request) error {
 	t.Description = "Bootstrap Token (Global Management)"
 	t.Policies = []record.ACLLink{{ID: acl.GlobalManagementID, Name: acl.GlobalManagementName}}
 	t.Hash = acl.HashToken(t)
-	_, err = h.apply(r, fsm.Bootstrap(t, 0), "")
+	err = h.backend.BootstrapACLs(r.Context(), t)
 	if errors.Is(err, state.ErrBootstrapped) {
-		reset, _ := h.backend.Store().Bootstrapped()
-		return refuse(http.StatusForbidden, "Permission denied: %v (reset index: %d)", state.ErrBootstrapped, reset)
+		return refuse(http.StatusForbidden, "Permission denied: %v", err)
 	}
 	if err != nil {
 		return err

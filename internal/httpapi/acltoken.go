@@ -87,9 +87,6 @@ func (h *Handler) tokenRead(w http.ResponseWriter, r *request) error {
 	if r.tail == "" {
 		return badRequest("Missing token AccessorID")
 	}
-	if r.query.Get("expanded") == "true" {
-		return badRequest("Invalid query parameter: \"expanded\" - this release shows a token without what its links stand for")
-	}
 	var t *record.ACLToken
 	if err := h.aclRead(w, r, func(s Store, watch *state.Watch) (index uint64) {
 		index, t = s.Token(watch, r.tail)
@@ -100,7 +97,10 @@ func (h *Handler) tokenRead(w http.ResponseWriter, r *request) error {
 	if t == nil {
 		return errNoToken
 	}
-	return writeJSON(w, r, r.shownToken(t))
+	if t = r.shownToken(t); r.query.Get("expanded") == "true" {
+		return writeJSON(w, r, h.expand(t))
+	}
+	return writeJSON(w, r, t)
 }
 
 func (h *Handler) tokenCreate(w http.ResponseWriter, r *request) error {

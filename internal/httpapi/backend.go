@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/acl"
+	"github.com/lictor-dr/lictor/internal/agenttoken"
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/localstate"
 	"github.com/lictor-dr/lictor/internal/meshca"
@@ -41,6 +42,11 @@ type Backend interface {
 	Authorize(secret string) (Caller, error)
 	// ACLEnabled tells whether ACLs are on.
 	ACLEnabled() bool
+	// BootstrapACLs makes t the first management token. The error is a state.ErrBootstrapped if there was one before, and the operator
+	// has not allowed another.
+	BootstrapACLs(ctx context.Context, t *record.ACLToken) error
+	// SetAgentToken sets one of the agent's own tokens; an empty secret removes it.
+	SetAgentToken(ctx context.Context, kind agenttoken.Kind, secret string) error
 	// KVApply performs verb (set, cas, lock, unlock, delete, delete-cas, delete-tree) through Raft, and tells whether its
 	// condition held. For cas and delete-cas e.ModifyIndex is the index to match. The backend keeps e.
 	KVApply(ctx context.Context, verb string, e *record.KVEntry) (bool, error)

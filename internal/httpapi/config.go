@@ -29,6 +29,10 @@ type Config struct {
 	AllowUnprintable bool
 	// KeyListPolicy asks for the right to list a prefix, instead of showing what may be read below it.
 	KeyListPolicy bool
+	// DefaultACLPolicy is what holds where no rule does: "allow", the default, or "deny". Every answer tells it.
+	DefaultACLPolicy string
+	// DownACLPolicy is shown with tokens, and of no other effect.
+	DownACLPolicy string
 	// MaxHeaderBytes is the largest size of a request's headers, its first line included. Default 1 MiB.
 	MaxHeaderBytes int
 }
@@ -56,6 +60,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxQueryTime <= 0 {
 		c.MaxQueryTime = defaultMaxQueryTime
+	}
+	if c.DefaultACLPolicy == "" {
+		c.DefaultACLPolicy = "allow"
 	}
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/lictor-dr/lictor/internal/acl"
+	"github.com/lictor-dr/lictor/internal/agenttoken"
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/localstate"
 	"github.com/lictor-dr/lictor/internal/logging"
@@ -110,6 +112,20 @@ func (f *fakeBackend) Apply(ctx context.Context, entry fsm.Entry) (fsm.Result, e
 func (f *fakeBackend) Local() *localstate.State { return nil }
 
 func (f *fakeBackend) MeshRoot() *meshca.Root { return nil }
+
+func (f *fakeBackend) BootstrapACLs(ctx context.Context, t *record.ACLToken) error {
+	result, err := f.Apply(ctx, fsm.Bootstrap(t, 0))
+	if errors.Is(result.Err, state.ErrBootstrapped) {
+		reset, _ := f.store.Bootstrapped()
+		return fmt.Errorf("%w (reset index: %d)", result.Err, reset)
+	}
+	return errors.Join(err, result.Err)
+}
+
+func (f *fakeBackend) SetAgentToken(_ context.Context, kind agenttoken.Kind, secret string) error {
+	f.calls = append(f.calls, "token "+string(kind)+" "+secret)
+	return f.err
+}
 
 func (f *fakeBackend) ACLEnabled() bool { return f.rights != nil }
 

@@ -27,7 +27,7 @@ func commonHeaders(cfg Config) map[string][]string {
 	}
 	maps.Copy(all, http.Header{
 		"Vary":                        {"Accept-Encoding"},
-		"X-Consul-Default-Acl-Policy": {"allow"},
+		"X-Consul-Default-Acl-Policy": {cfg.DefaultACLPolicy},
 	})
 	return all
 }

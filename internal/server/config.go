@@ -39,6 +39,9 @@ type Config struct {
 	// ReconcileInterval is how often the leader compares the catalog with the members. Default [ReconcileInterval].
 	ReconcileInterval time.Duration
 
+	// ACL is what the leader provides for ACLs.
+	ACL ACLConfig
+
 	// HoldTimeout is how long a request waits for a leader.
 	HoldTimeout time.Duration
 

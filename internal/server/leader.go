@@ -73,6 +73,7 @@ func (s *Server) lead(ctx context.Context) {
 			s.reconcile()
 		case now := <-tick.C:
 			s.reapTombstones(now)
+			s.reapTokens(now)
 		}
 	}
 }
@@ -110,6 +111,9 @@ func (s *Server) startTerm() error {
 		return err
 	}
 	s.tombs.mark(time.Now(), s.Store())
+	if err := s.provideACLs(); err != nil {
+		return err
+	}
 	if s.Store().Autopilot() != nil {
 		return nil
 	}
