@@ -174,6 +174,7 @@ func (a *Agent) Failed() <-chan error { return a.failed }
 func (a *Agent) Reload(c *agentconfig.Config) error {
 	allowed, blocked, _ := telemetry.ParsePrefixFilter(c.Telemetry.PrefixFilter) // the configuration has warned already
 	a.telemetry.Reload(allowed, blocked)
+	a.handler.SetDebug(c.EnableDebug)
 	a.limiter.SetMax(c.Limits.HTTPMaxConnsPerClient)
 	a.tokens.Configure(c.ACL.Tokens)
 	a.warnOverridden()

@@ -97,6 +97,21 @@ func do(t *testing.T, a *Agent, method, path string, body io.Reader) (int, http.
 	return resp.StatusCode, resp.Header, b
 }
 
+// answerTo sends a request and returns status and body.
+func answerTo(t *testing.T, req *http.Request) (int, string) {
+	t.Helper()
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
 func restore(t *testing.T, a *Agent, snap []byte) {
 	t.Helper()
 	if status, _, body := do(t, a, "PUT", "/v1/snapshot", bytes.NewReader(snap)); status != 200 || len(body) > 0 {

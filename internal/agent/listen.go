@@ -6,10 +6,8 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"net/http/pprof"
 	"net/netip"
 	"os"
-	"strings"
 
 	"github.com/lictor-dr/lictor/internal/agentconfig"
 	"github.com/lictor-dr/lictor/internal/httpapi"
@@ -27,9 +25,7 @@ func (a *Agent) listen() error {
 	silent := &silentConns{conns: map[net.Conn]struct{}{}}
 	a.web.ConnState = silent.track
 	a.web.RegisterOnShutdown(silent.closeSoon)
-	if a.config.EnableDebug {
-		a.web.Handler = withProfiling(a.handler)
-	}
+	a.handler.SetDebug(a.config.EnableDebug)
 	var open []net.Listener
 	for _, l := range a.config.HTTPListeners {
 		opened, err := a.open(l)
@@ -124,21 +120,4 @@ func own(path string, c agentconfig.UnixSocketConfig) error {
 		}
 	}
 	return nil
-}
-
-// withProfiling adds Go's profiling endpoints, which show the process's memory: enable_debug asks for them.
-func withProfiling(api http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/debug/pprof/") {
-			mux.ServeHTTP(w, r)
-			return
-		}
-		api.ServeHTTP(w, r)
-	})
 }

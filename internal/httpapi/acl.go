@@ -27,6 +27,8 @@ func (h *Handler) aclRoutes() []route {
 	del := func(serve endpoint) method { return method{http.MethodDelete, serve} }
 	bootstrap := at("/v1/acl/bootstrap", put(h.aclBootstrap))
 	bootstrap.open = true
+	agentToken := at("/v1/agent/token/", put(h.agentToken))
+	agentToken.local = true
 	return []route{
 		bootstrap,
 		at("/v1/acl/replication", get(h.aclReplication)),
@@ -46,7 +48,7 @@ func (h *Handler) aclRoutes() []route {
 		at("/v1/acl/auth-methods", get(h.authMethodList)),
 		at("/v1/acl/binding-rule/", get(h.bindingRuleRead)),
 		at("/v1/acl/binding-rules", get(h.bindingRuleList)),
-		at("/v1/agent/token/", put(h.agentToken)),
+		agentToken,
 	}
 }
 
@@ -70,6 +72,59 @@ func (h *Handler) aclRead(w http.ResponseWriter, r *request, fetch read) error {
 		h.setMeta(w, index)
 	}
 	return err
+}
+
+// readOne answers with the object that find finds, as show shows it, or with the error missing.
+func readOne[T any](h *Handler, w http.ResponseWriter, r *request, key string, missing error,
+	find func(Store, *state.Watch) (uint64, *T), show func(*T) any) error {
+	if r.tail == "" {
+		return badRequest("Missing %s", key)
+	}
+	var found *T
+	if err := h.aclRead(w, r, func(s Store, watch *state.Watch) (index uint64) {
+		index, found = find(s, watch)
+		return index
+	}); err != nil {
+		return err
+	}
+	if found == nil {
+		return missing
+	}
+	return writeJSON(w, r, show(found))
+}
+
+// decodeNew reads the body of a request for a new policy or role, and gives it an ID.
+func decodeNew(r *request, kind string, body any, id *string) error {
+	if err := r.need(acl.ACL, acl.Write, ""); err != nil {
+		return err
+	}
+	if err := decodeBody(r, body); err != nil {
+		return err
+	}
+	if *id != "" {
+		return badRequest("Cannot specify the ID when creating a new %s", strings.ToLower(kind))
+	}
+	made, err := uuid.GenerateUUID()
+	if err != nil {
+		return fmt.Errorf("make an ID: %w", err)
+	}
+	*id = made
+	return nil
+}
+
+// decodeChange reads the body of a request that changes the policy or role in the path.
+func decodeChange(r *request, kind string, body any, id *string) error {
+	if err := r.need(acl.ACL, acl.Write, ""); err != nil {
+		return err
+	}
+	if err := decodeBody(r, body); err != nil {
+		return err
+	}
+	if *id != "" && *id != r.tail {
+		return badRequest("%s ID in URL and payload do not match", kind)
+	}
+	*id = r.tail
+	return nil
 }
 
 func (h *Handler) aclBootstrap(w http.ResponseWriter, r *request) error {

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	uuid "github.com/hashicorp/go-uuid"
-
 	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/record"
@@ -50,51 +48,24 @@ func (h *Handler) policyRead(byName bool) endpoint {
 		if byName {
 			id, name = "", r.tail
 		}
-		if r.tail == "" {
-			return badRequest("Missing policy ID")
-		}
-		var p *record.ACLPolicy
-		if err := h.aclRead(w, r, func(s Store, watch *state.Watch) (index uint64) {
-			index, p = s.Policy(watch, id, name)
-			return index
-		}); err != nil {
-			return err
-		}
-		if p == nil {
-			return errNoPolicy
-		}
-		return writeJSON(w, r, p)
+		return readOne(h, w, r, "policy ID", errNoPolicy,
+			func(s Store, watch *state.Watch) (uint64, *record.ACLPolicy) { return s.Policy(watch, id, name) },
+			func(p *record.ACLPolicy) any { return p })
 	}
 }
 
 func (h *Handler) policyCreate(w http.ResponseWriter, r *request) error {
 	var p record.ACLPolicy
-	if err := r.need(acl.ACL, acl.Write, ""); err != nil {
+	if err := decodeNew(r, "Policy", &p, &p.ID); err != nil {
 		return err
-	}
-	if err := decodeBody(r, &p); err != nil {
-		return err
-	}
-	if p.ID != "" {
-		return badRequest("Cannot specify the ID when creating a new policy")
-	}
-	var err error
-	if p.ID, err = uuid.GenerateUUID(); err != nil {
-		return fmt.Errorf("make a policy ID: %w", err)
 	}
 	return h.policySet(w, r, &p)
 }
 
 func (h *Handler) policyUpdate(w http.ResponseWriter, r *request) error {
 	var p record.ACLPolicy
-	if err := r.need(acl.ACL, acl.Write, ""); err != nil {
+	if err := decodeChange(r, "Policy", &p, &p.ID); err != nil {
 		return err
-	}
-	if err := decodeBody(r, &p); err != nil {
-		return err
-	}
-	if p.ID != "" && p.ID != r.tail {
-		return badRequest("Policy ID in URL and payload do not match")
 	}
 	_, old := h.backend.Store().Policy(nil, r.tail, "")
 	if r.tail == "" || old == nil {

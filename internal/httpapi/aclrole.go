@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	uuid "github.com/hashicorp/go-uuid"
-
 	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/record"
@@ -45,51 +43,24 @@ func (h *Handler) roleRead(byName bool) endpoint {
 		if byName {
 			id, name = "", r.tail
 		}
-		if r.tail == "" {
-			return badRequest("Missing role ID")
-		}
-		var x *record.ACLRole
-		if err := h.aclRead(w, r, func(s Store, watch *state.Watch) (index uint64) {
-			index, x = s.Role(watch, id, name)
-			return index
-		}); err != nil {
-			return err
-		}
-		if x == nil {
-			return errNoRole
-		}
-		return writeJSON(w, r, x)
+		return readOne(h, w, r, "role ID", errNoRole,
+			func(s Store, watch *state.Watch) (uint64, *record.ACLRole) { return s.Role(watch, id, name) },
+			func(x *record.ACLRole) any { return x })
 	}
 }
 
 func (h *Handler) roleCreate(w http.ResponseWriter, r *request) error {
 	var x record.ACLRole
-	if err := r.need(acl.ACL, acl.Write, ""); err != nil {
+	if err := decodeNew(r, "Role", &x, &x.ID); err != nil {
 		return err
-	}
-	if err := decodeBody(r, &x); err != nil {
-		return err
-	}
-	if x.ID != "" {
-		return badRequest("Cannot specify the ID when creating a new role")
-	}
-	var err error
-	if x.ID, err = uuid.GenerateUUID(); err != nil {
-		return fmt.Errorf("make a role ID: %w", err)
 	}
 	return h.roleSet(w, r, &x)
 }
 
 func (h *Handler) roleUpdate(w http.ResponseWriter, r *request) error {
 	var x record.ACLRole
-	if err := r.need(acl.ACL, acl.Write, ""); err != nil {
+	if err := decodeChange(r, "Role", &x, &x.ID); err != nil {
 		return err
-	}
-	if err := decodeBody(r, &x); err != nil {
-		return err
-	}
-	if x.ID != "" && x.ID != r.tail {
-		return badRequest("Role ID in URL and payload do not match")
 	}
 	_, old := h.backend.Store().Role(nil, r.tail, "")
 	if r.tail == "" || old == nil {

@@ -84,23 +84,14 @@ func (h *Handler) tokenSelf(w http.ResponseWriter, r *request) error {
 }
 
 func (h *Handler) tokenRead(w http.ResponseWriter, r *request) error {
-	if r.tail == "" {
-		return badRequest("Missing token AccessorID")
-	}
-	var t *record.ACLToken
-	if err := h.aclRead(w, r, func(s Store, watch *state.Watch) (index uint64) {
-		index, t = s.Token(watch, r.tail)
-		return index
-	}); err != nil {
-		return err
-	}
-	if t == nil {
-		return errNoToken
-	}
-	if t = r.shownToken(t); r.query.Get("expanded") == "true" {
-		return writeJSON(w, r, h.expand(t))
-	}
-	return writeJSON(w, r, t)
+	return readOne(h, w, r, "token AccessorID", errNoToken,
+		func(s Store, watch *state.Watch) (uint64, *record.ACLToken) { return s.Token(watch, r.tail) },
+		func(t *record.ACLToken) any {
+			if t = r.shownToken(t); r.query.Get("expanded") == "true" {
+				return h.expand(t)
+			}
+			return t
+		})
 }
 
 func (h *Handler) tokenCreate(w http.ResponseWriter, r *request) error {

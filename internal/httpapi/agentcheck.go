@@ -1,7 +1,7 @@
 package httpapi
 
 import (
-	"io"
+	"bytes"
 	"net/http"
 	"strings"
 
@@ -52,7 +52,11 @@ func (h *Handler) maySeeCheck(r *request, c *record.HealthCheck) bool {
 }
 
 func (h *Handler) agentCheckRegister(w http.ResponseWriter, r *request) error {
-	def, err := definition.DecodeCheck(io.LimitReader(r.Body, maxRequestBody))
+	body, err := readBody(r, maxRequestBody, "")
+	if err != nil {
+		return err
+	}
+	def, err := definition.DecodeCheck(bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

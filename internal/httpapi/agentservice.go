@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -95,7 +96,11 @@ func (h *Handler) waitService(r *request, hash string) (*api.AgentService, error
 }
 
 func (h *Handler) agentServiceRegister(w http.ResponseWriter, r *request) error {
-	def, err := definition.DecodeService(io.LimitReader(r.Body, maxRequestBody))
+	body, err := readBody(r, maxRequestBody, "")
+	if err != nil {
+		return err
+	}
+	def, err := definition.DecodeService(bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

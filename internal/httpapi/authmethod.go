@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/record"
@@ -52,25 +53,18 @@ func (h *Handler) authMethodList(w http.ResponseWriter, r *request) error {
 }
 
 func (h *Handler) authMethodRead(w http.ResponseWriter, r *request) error {
-	if r.tail == "" {
-		return badRequest("Missing auth method name")
-	}
-	var found *record.ACLAuthMethod
-	if err := h.aclRead(w, r, func(s Store, watch *state.Watch) uint64 {
+	return readOne(h, w, r, "auth method name", errNoAuthMethod, func(s Store, watch *state.Watch) (uint64, *record.ACLAuthMethod) {
 		index, methods := s.AuthMethods(watch)
-		for _, m := range methods {
-			if m.Name == r.tail {
-				found = m
-			}
-		}
-		return index
-	}); err != nil {
-		return err
+		return index, find(methods, func(m *record.ACLAuthMethod) bool { return m.Name == r.tail })
+	}, func(m *record.ACLAuthMethod) any { return shownAuthMethod(m, true) })
+}
+
+// find returns the first of items that fits, nil if none does.
+func find[T any](items []*T, fits func(*T) bool) *T {
+	if i := slices.IndexFunc(items, fits); i >= 0 {
+		return items[i]
 	}
-	if found == nil {
-		return errNoAuthMethod
-	}
-	return writeJSON(w, r, shownAuthMethod(found, true))
+	return nil
 }
 
 func (h *Handler) bindingRuleList(w http.ResponseWriter, r *request) error {
@@ -95,23 +89,8 @@ func (h *Handler) bindingRuleList(w http.ResponseWriter, r *request) error {
 }
 
 func (h *Handler) bindingRuleRead(w http.ResponseWriter, r *request) error {
-	if r.tail == "" {
-		return badRequest("Missing binding rule ID")
-	}
-	var found *record.ACLBindingRule
-	if err := h.aclRead(w, r, func(s Store, watch *state.Watch) uint64 {
+	return readOne(h, w, r, "binding rule ID", errNoBindingRule, func(s Store, watch *state.Watch) (uint64, *record.ACLBindingRule) {
 		index, rules := s.BindingRules(watch)
-		for _, rule := range rules {
-			if rule.ID == r.tail {
-				found = rule
-			}
-		}
-		return index
-	}); err != nil {
-		return err
-	}
-	if found == nil {
-		return errNoBindingRule
-	}
-	return writeJSON(w, r, found)
+		return index, find(rules, func(rule *record.ACLBindingRule) bool { return rule.ID == r.tail })
+	}, func(rule *record.ACLBindingRule) any { return rule })
 }

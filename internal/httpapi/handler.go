@@ -28,6 +28,7 @@ type Handler struct {
 
 	traffic  traffic
 	monitors atomic.Int32 // clients that read along the log
+	debug    atomic.Bool  // profiling without ACLs
 
 	stop    sync.Once
 	stopped chan struct{} // closed by Close

@@ -207,22 +207,29 @@ func uintParam(r *request, name string) (uint64, error) {
 }
 
 // readBody reads a body of at most limit bytes, nil if it is empty. The announced length is not trusted: a body that comes in
-// chunks has none. setting names the limit to the client.
+// chunks has none. setting names the limit to the client, if it can be configured.
 func readBody(r *request, limit int64, setting string) ([]byte, error) {
-	const advice = "too large, max size: %d bytes. See https://developer.hashicorp.com/consul/docs/agent/config/config-files#%s."
 	if r.ContentLength > limit {
-		return nil, refuse(http.StatusRequestEntityTooLarge, "Request body(%d bytes) "+advice, r.ContentLength, limit, setting)
+		return nil, tooLarge(fmt.Sprintf("%d bytes", r.ContentLength), limit, setting)
 	}
 	body, err := readUpTo(r.Body, r.ContentLength, limit)
 	switch {
 	case errors.Is(err, errTooLong):
-		return nil, refuse(http.StatusRequestEntityTooLarge, "Request body(more than %d bytes) "+advice, limit, limit, setting)
+		return nil, tooLarge(fmt.Sprintf("more than %d bytes", limit), limit, setting)
 	case err != nil:
 		return nil, badRequest("failed to read the request's body: %v", err)
 	case len(body) == 0:
 		return nil, nil
 	}
 	return body, nil
+}
+
+func tooLarge(size string, limit int64, setting string) error {
+	advice := ""
+	if setting != "" {
+		advice = " See https://developer.hashicorp.com/consul/docs/agent/config/config-files#" + setting + "."
+	}
+	return refuse(http.StatusRequestEntityTooLarge, "Request body(%s) too large, max size: %d bytes.%s", size, limit, advice)
 }
 
 var errTooLong = errors.New("longer than allowed")

@@ -2,9 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -100,12 +98,9 @@ const maxRequestBody = 2 << 20 // of JSON, in bytes
 
 // decodeBody reads a JSON body. Fields that are not known are ignored.
 func decodeBody(r *request, v any) error {
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxRequestBody))
-	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-		return refuse(http.StatusRequestEntityTooLarge, "Request body too large, max size: %d bytes", tooLarge.Limit)
-	}
+	body, err := readBody(r, maxRequestBody, "")
 	if err != nil {
-		return badRequest("Request decode failed: %v", err)
+		return err
 	}
 	if err := json.Unmarshal(body, v); err != nil {
 		return badRequest("Request decode failed: %v", err)

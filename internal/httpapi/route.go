@@ -47,7 +47,7 @@ func (h *Handler) routes() []route {
 	return slices.Concat(h.kvRoutes(), h.snapshotRoutes(), h.statusRoutes(), h.agentRoutes(), h.operatorRoutes(), h.catalogRoutes(),
 		h.healthRoutes(), h.sessionRoutes(), h.txnRoutes(), h.coordinateRoutes(), h.meshRoutes(),
 		h.agentServiceRoutes(), h.agentCheckRoutes(), h.preparedQueryRoutes(), h.autopilotRoutes(),
-		h.metricsRoutes(), h.eventRoutes(), h.aclRoutes(),
+		h.metricsRoutes(), h.eventRoutes(), h.aclRoutes(), h.profilingRoutes(),
 		[]route{{path: "/", local: true, open: true, methods: []method{{http.MethodGet, h.root}}}})
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -56,9 +55,9 @@ type sessionRequest struct {
 
 func (h *Handler) sessionCreate(w http.ResponseWriter, r *request) error {
 	var body sessionRequest
-	text, err := io.ReadAll(io.LimitReader(r.Body, maxRequestBody))
+	text, err := readBody(r, maxRequestBody, "")
 	if err != nil {
-		return badRequest("Request decode failed: %v", err)
+		return err
 	}
 	if len(bytes.TrimSpace(text)) > 0 {
 		if err := json.Unmarshal(text, &body); err != nil {
