@@ -127,21 +127,12 @@ func decode(out io.Writer, read readArchive, verified *archive.Result) error {
 			return err
 		}
 		var data []byte
-		for {
-			raw, err := r.Next()
-			if err == io.EOF {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
+		return r.Each(func(raw record.Raw) (err error) {
 			if data, err = recordjson.Append(data[:0], raw); err != nil {
 				return err
 			}
-			if err := writeLine(out, data, raw.Type.String()); err != nil {
-				return err
-			}
-		}
+			return writeLine(out, data, raw.Type.String())
+		})
 	})
 	return err
 }

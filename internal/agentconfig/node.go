@@ -3,11 +3,10 @@ package agentconfig
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"regexp"
-	"slices"
 	"strings"
+
+	"github.com/lictor-dr/lictor/internal/definition"
 )
 
 //lint:file-ignore ST1005 some texts are Consul's own, capitals and full stops included.
@@ -17,7 +16,7 @@ func setNode(s *settings, c *Config) error {
 	if err := setNodeName(s, c); err != nil {
 		return err
 	}
-	if err := checkMeta(s.mapping("node_meta")); err != nil {
+	if err := definition.CheckMeta(s.mapping("node_meta")); err != nil {
 		return fmt.Errorf("node_meta invalid: %w", err)
 	}
 	c.NodeMeta = s.mapping("node_meta")
@@ -58,35 +57,4 @@ func setNodeName(s *settings, c *Config) error {
 			"Valid lengths are between 1 and 63 bytes.", c.NodeName))
 	}
 	return nil
-}
-
-var metaKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-
-// checkMeta checks node metadata: at most 64 pairs, keys of at most 128 and values of at most 512 bytes.
-func checkMeta(meta map[string]string) error {
-	if len(meta) > 64 {
-		return errors.New("Node metadata cannot contain more than 64 key/value pairs")
-	}
-	for _, name := range slices.Sorted(maps.Keys(meta)) {
-		if fault := metaFault(name, meta[name]); fault != "" {
-			return fmt.Errorf("Couldn't load metadata pair ('%s', '%s'): %s", name, meta[name], fault)
-		}
-	}
-	return nil
-}
-
-func metaFault(name, value string) string {
-	switch {
-	case name == "":
-		return "Key cannot be blank"
-	case !metaKey.MatchString(name):
-		return "Key contains invalid characters"
-	case len(name) > 128:
-		return "Key is too long (limit: 128 characters)"
-	case strings.HasPrefix(name, "consul-"):
-		return "Key prefix 'consul-' is reserved for internal use"
-	case len(value) > 512:
-		return "Value is too long (limit: 512 characters)"
-	}
-	return ""
 }

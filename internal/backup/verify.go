@@ -120,26 +120,18 @@ func (w *walk) run(state io.Reader) error {
 			return err
 		}
 	}
-	pending := r.HeaderSize()
-	for {
-		raw, err := r.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := w.record(raw, pending); err != nil {
-			return err
-		}
+	pending := r.HeaderSize() // is part of the first record's size
+	return r.Each(func(raw record.Raw) error {
+		size := pending + raw.Size()
 		pending = 0
-	}
+		return w.record(raw, size)
+	})
 }
 
-func (w *walk) record(raw record.Raw, pending int64) error {
+func (w *walk) record(raw record.Raw, size int64) error {
 	stat := &w.report.types[raw.Type]
 	stat.Count++
-	stat.Sum += pending + raw.Size()
+	stat.Sum += size
 	value, err := w.checker.Check(raw)
 	switch {
 	case errors.Is(err, preflight.ErrUnrestorable):

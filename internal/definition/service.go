@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/consul/api"
 )
@@ -101,7 +100,7 @@ func (s *Service) validate() error {
 	if w := s.Weights; w != nil && (max(w.Passing, w.Warning) > 65535 || min(w.Passing, w.Warning) < 0) {
 		return bad("Invalid Weights: DNS Weight must be between 0 and 65535")
 	}
-	if err := validateMeta(s.Meta); err != nil {
+	if err := CheckMeta(s.Meta); err != nil {
 		return bad("Invalid Service Meta: %s", err)
 	}
 	return s.validateChecks()
@@ -119,36 +118,4 @@ func (s *Service) validateChecks() error {
 		seen[c.CheckID] = true
 	}
 	return nil
-}
-
-func validateMeta(meta map[string]string) error {
-	if len(meta) > 64 {
-		return fmt.Errorf("Node metadata cannot contain more than 64 key/value pairs")
-	}
-	for k, v := range meta {
-		if fault := metaFault(k, v); fault != "" {
-			return fmt.Errorf("Couldn't load metadata pair ('%s', '%s'): %s", k, v, fault)
-		}
-	}
-	return nil
-}
-
-// metaFault says what is wrong with a pair of metadata, in the words used for node_meta.
-func metaFault(key, value string) string {
-	odd := func(r rune) bool {
-		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	}
-	switch {
-	case key == "":
-		return "Key cannot be blank"
-	case strings.ContainsFunc(key, odd):
-		return "Key contains invalid characters"
-	case len(key) > 128:
-		return "Key is too long (limit: 128 characters)"
-	case strings.HasPrefix(key, "consul-"):
-		return "Key prefix 'consul-' is reserved for internal use"
-	case len(value) > 512:
-		return "Value is too long (limit: 512 characters)"
-	}
-	return ""
 }

@@ -63,18 +63,7 @@ func Walk(src io.Reader, visit func(record.Raw) error) error {
 	if err != nil {
 		return err
 	}
-	for {
-		raw, err := r.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err == nil {
-			err = visit(raw)
-		}
-		if err != nil {
-			return err
-		}
-	}
+	return r.Each(visit)
 }
 
 // A hasher digests records one after the other.

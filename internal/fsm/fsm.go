@@ -62,22 +62,20 @@ func Build(src io.Reader, index, term uint64) (*state.Store, error) {
 		return nil, err
 	}
 	b := state.NewBuilder(r.Header())
-	for {
-		raw, err := r.Next()
-		if errors.Is(err, io.EOF) && !errors.Is(err, record.ErrCorrupt) {
-			return b.Store(index, term)
-		}
-		if err != nil {
-			return nil, err
-		}
+	err = r.Each(func(raw record.Raw) error {
 		v, err := record.Decode(raw)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := b.Add(raw.Type, v); err != nil {
-			return nil, raw.Fault(err)
+			return raw.Fault(err)
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	return b.Store(index, term)
 }
 
 // snapshot writes a frozen state into a sink.

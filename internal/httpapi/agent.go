@@ -57,29 +57,20 @@ func (h *Handler) agentMembers(w http.ResponseWriter, r *request) error {
 
 // filtered returns those of items that the parameter filter selects, all without one.
 func filtered[T any](r *request, items []T) ([]T, error) {
-	items = notNil(items)
-	filter, err := bexpr.CreateFilter(r.query.Get("filter"), nil, items)
-	if err != nil {
-		return nil, err
-	}
-	selected, err := filter.Execute(items)
-	if err != nil {
-		return nil, err
-	}
-	return selected.([]T), nil
+	return filteredAll(r, notNil(items))
 }
 
-// filteredMap is filtered for the values of a map.
-func filteredMap[T any](r *request, items map[string]T) (map[string]T, error) {
+// filteredAll is filtered for a collection of any kind: of a map, it selects by the values.
+func filteredAll[C any](r *request, items C) (none C, _ error) {
 	filter, err := bexpr.CreateFilter(r.query.Get("filter"), nil, items)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	selected, err := filter.Execute(items)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	return selected.(map[string]T), nil
+	return selected.(C), nil
 }
 
 func (h *Handler) agentVersion(w http.ResponseWriter, r *request) error {

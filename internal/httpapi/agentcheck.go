@@ -36,7 +36,7 @@ func (h *Handler) agentChecks(w http.ResponseWriter, r *request) error {
 		}
 		checks[id] = viewCheck(c)
 	}
-	selected, err := filteredMap(r, checks)
+	selected, err := filteredAll(r, checks)
 	if err != nil {
 		return filterError(err)
 	}

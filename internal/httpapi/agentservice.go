@@ -49,7 +49,7 @@ func (h *Handler) agentServices(w http.ResponseWriter, r *request) error {
 			r.hidden = true
 		}
 	}
-	selected, err := filteredMap(r, services)
+	selected, err := filteredAll(r, services)
 	if err != nil {
 		return filterError(err)
 	}

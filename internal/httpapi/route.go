@@ -57,7 +57,7 @@ func (h *Handler) handler(rt *route) http.Handler {
 	for _, m := range rt.methods {
 		allow += "," + m.name
 	}
-	labels := rt.requestLabels()
+	timers := rt.requestTimers()
 	plain := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		start := time.Now()
 		h.traffic.requests.Add(1)
@@ -65,7 +65,9 @@ func (h *Handler) handler(rt *route) http.Handler {
 		if err != nil {
 			writeError(w, err)
 		}
-		measure(labels[req.Method], start)
+		if timer := timers[req.Method]; timer != nil {
+			timer.MeasureSince(start)
+		}
 		h.logRequest(req, start, err)
 	})
 	if rt.raw {

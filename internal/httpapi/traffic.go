@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/hashicorp/go-metrics"
 
@@ -36,20 +35,13 @@ func (h *Handler) Traffic() Traffic {
 	return Traffic{Requests: h.traffic.requests.Load(), Queries: h.traffic.queries.Load(), Blocking: h.traffic.blocking.Load()}
 }
 
-// requestLabels are the labels of a route's requests, by method. Methods that it does not serve have none and are not measured: clients
-// could invent any number of them.
-func (rt *route) requestLabels() map[string][]metrics.Label {
+// requestTimers measure how long a route's requests take, the time that they are blocked included, by method. Methods that it does not
+// serve have none: clients could invent any number of them.
+func (rt *route) requestTimers() map[string]*telemetry.Timer {
 	path := metrics.Label{Name: "path", Value: strings.ReplaceAll(strings.TrimPrefix(rt.path, "/"), "/", "_")}
-	all := map[string][]metrics.Label{}
+	all := map[string]*telemetry.Timer{}
 	for _, m := range slices.Concat(rt.methods, []method{{name: http.MethodOptions}}) {
-		all[m.name] = []metrics.Label{{Name: "method", Value: m.name}, path}
+		all[m.name] = telemetry.NewTimer(telemetry.APIHTTP, metrics.Label{Name: "method", Value: m.name}, path)
 	}
 	return all
-}
-
-// measure records how long a request has taken, the time that it was blocked included.
-func measure(labels []metrics.Label, start time.Time) {
-	if labels != nil {
-		metrics.MeasureSinceWithLabels(telemetry.APIHTTP, start, labels)
-	}
 }

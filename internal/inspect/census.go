@@ -51,20 +51,16 @@ func Count(src io.Reader, opts Options) (*Census, error) {
 		return nil, Explain(err)
 	}
 	t := tally{opts: opts, keys: map[string]*Stat{}}
-	pending := r.HeaderSize()
-	for {
-		raw, err := r.Next()
-		if err == io.EOF {
-			return t.census(), nil
-		}
-		if err != nil {
-			return nil, Explain(err)
-		}
-		if err := t.add(raw, pending+raw.Size()); err != nil {
-			return nil, Explain(err)
-		}
+	pending := r.HeaderSize() // is part of the first record's size
+	err = r.Each(func(raw record.Raw) error {
+		size := pending + raw.Size()
 		pending = 0
+		return t.add(raw, size)
+	})
+	if err != nil {
+		return nil, Explain(err)
 	}
+	return t.census(), nil
 }
 
 // A fault is an error in other words, so that scripts which match Consul's text go on working.

@@ -130,7 +130,7 @@ func (s *State) allowed(def *definition.Check, source Source) error {
 	if source == FromFile {
 		text = "Scripts are disabled on this agent; to enable, configure 'enable_script_checks' or 'enable_local_script_checks' to true"
 	}
-	return &Error{http.StatusInternalServerError, text}
+	return refuse(http.StatusInternalServerError, "%s", text)
 }
 
 func sameDefinition(a, b *definition.Check) bool {

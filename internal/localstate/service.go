@@ -166,7 +166,7 @@ func (s *State) AgentServices() (map[string]*api.AgentService, error) {
 func (s *State) Service(id string) (*api.AgentService, error) {
 	r, ok := s.ServiceRecord(id)
 	if !ok {
-		return nil, &Error{http.StatusNotFound, "unknown service ID: " + id}
+		return nil, refuse(http.StatusNotFound, "unknown service ID: %s", id)
 	}
 	a, err := definition.AgentService(r, s.config.Datacenter)
 	if err != nil {

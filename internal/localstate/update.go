@@ -2,7 +2,6 @@ package localstate
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -15,7 +14,7 @@ import (
 // UpdateCheck tells the state of a check with a TTL, and its output, of which the end is kept if it is too long. The TTL begins anew.
 func (s *State) UpdateCheck(ctx context.Context, id, status, output string) error {
 	if !definition.ValidStatus(status) {
-		return &Error{http.StatusBadRequest, fmt.Sprintf("Invalid check status: '%s'", status)}
+		return refuse(http.StatusBadRequest, "Invalid check status: '%s'", status)
 	}
 	s.changes.Lock() // the order of the updates is that of their files
 	defer s.changes.Unlock()
@@ -26,7 +25,7 @@ func (s *State) UpdateCheck(ctx context.Context, id, status, output string) erro
 		if c == nil {
 			return unknownCheck(id)
 		}
-		return &Error{http.StatusBadRequest, fmt.Sprintf("CheckID %q does not have associated TTL", id)}
+		return refuse(http.StatusBadRequest, "CheckID %q does not have associated TTL", id)
 	}
 	limit := s.config.CheckOutputMaxSize
 	if c.def.OutputMaxSize > 0 {

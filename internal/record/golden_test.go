@@ -21,17 +21,15 @@ func readAll(t testing.TB, state []byte) (Header, []Raw) {
 		t.Fatal(err)
 	}
 	var raws []Raw
-	for {
-		raw, err := r.Next()
-		if err == io.EOF {
-			return r.Header(), raws
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+	err = r.Each(func(raw Raw) error {
 		raw.Value = bytes.Clone(raw.Value)
 		raws = append(raws, raw)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
+	return r.Header(), raws
 }
 
 func canonical(t testing.TB, value []byte) string {
@@ -184,11 +182,8 @@ func TestCutStreams(t *testing.T) {
 
 func walk(src io.Reader) error {
 	r, err := NewReader(src)
-	for err == nil {
-		_, err = r.Next()
+	if err != nil {
+		return err
 	}
-	if err == io.EOF {
-		return nil
-	}
-	return err
+	return r.Each(func(Raw) error { return nil })
 }

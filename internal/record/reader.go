@@ -129,6 +129,22 @@ func (r *Reader) Next() (Raw, error) {
 	return rec, nil
 }
 
+// Each calls visit for each record that follows, to the end of the stream. An error of visit ends it and is returned as it is.
+func (r *Reader) Each(visit func(Raw) error) error {
+	for {
+		raw, err := r.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = visit(raw)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // value returns the bytes of the value that begins skip bytes behind start, reading on until its end.
 func (r *Reader) value(skip int) ([]byte, error) {
 	r.walker.Reset()

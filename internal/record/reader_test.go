@@ -52,6 +52,26 @@ func TestErrorsOfTheSourceAreItsOwn(t *testing.T) {
 	}
 }
 
+func TestEachEndsWithTheFirstError(t *testing.T) {
+	r, err := NewReader(bytes.NewReader(golden.StateBin(t, "consul-1.21.4/full.snap")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := int64(0)
+	err = r.Each(func(raw Raw) error {
+		if seen = raw.Number; seen == 3 {
+			return errBroken
+		}
+		return nil
+	})
+	if err != errBroken || seen != 3 {
+		t.Errorf("%v after record %d", err, seen)
+	}
+	if next, err := r.Next(); err != nil || next.Number != 4 {
+		t.Errorf("then record %d, %v", next.Number, err)
+	}
+}
+
 var errBroken = errors.New("the line is broken")
 
 // A reader that gets its bytes one by one finds the same records.

@@ -120,14 +120,7 @@ func (st *staged) build(r io.Reader, allow []record.Type) error {
 	}
 	st.store = state.NewBuilder(records.Header())
 	checker := preflight.Checker{Allow: allow}
-	for {
-		raw, err := records.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
+	err = records.Each(func(raw record.Raw) error {
 		v, err := checker.Check(raw)
 		if err != nil {
 			return err
@@ -135,6 +128,10 @@ func (st *staged) build(r io.Reader, allow []record.Type) error {
 		if err := st.store.Add(raw.Type, v); err != nil {
 			return raw.Fault(err)
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	st.sum = sum.Sum64()
 	if err := spool.Flush(); err != nil {

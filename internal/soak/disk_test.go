@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lictor-dr/lictor/internal/testproc"
 )
 
 // A segment of the log is given its whole size, 64 MiB, when it is made; the sizes of the disks below count with that. Writes
@@ -44,7 +46,7 @@ func (l *load) writeUntilRefused(t *testing.T, p *process) *refusal {
 			return r
 		}
 		if err != nil {
-			t.Fatalf("no answer from a server with a full disk: %v; it said:\n%s", err, p.tail(20))
+			t.Fatalf("no answer from a server with a full disk: %v; it said:\n%s", err, p.Tail(20))
 		}
 	}
 	t.Fatal("the disk does not get full")
@@ -61,11 +63,11 @@ func TestFullDiskUnderWrites(t *testing.T) {
 		t.Errorf("the answer of a full disk is %v; want a status of 5xx and a text", r)
 	}
 	t.Logf("after %d writes: %v", l.acked.Load(), r)
-	if !strings.Contains(p.said(), fullText) {
+	if !strings.Contains(p.Said(), fullText) {
 		t.Errorf("the log does not say %q", fullText)
 	}
 	_, err := p.get(context.Background(), "/v1/kv/?keys&stale")
-	t.Logf("process running: %v; stale read: %v", p.running(), err)
+	t.Logf("process running: %v; stale read: %v", p.Running(), err)
 
 	d.grow(t, 400)
 	p.heals(t)
@@ -78,7 +80,7 @@ func TestFullDiskUnderWrites(t *testing.T) {
 func (p *process) heals(t *testing.T) {
 	t.Helper()
 	if err := p.serves(healLimit); err != nil {
-		t.Errorf("with space again: %v; want a server that goes on; it said:\n%s", err, p.tail(20))
+		t.Errorf("with space again: %v; want a server that goes on; it said:\n%s", err, p.Tail(20))
 	}
 }
 
@@ -96,7 +98,7 @@ func TestRestartOnFullDisk(t *testing.T) {
 	t.Logf("started on a full disk: %v", err)
 	if err == nil {
 		err = l.verify(context.Background(), p.client)
-	} else if strings.Contains(p.said(), fullText) {
+	} else if strings.Contains(p.Said(), fullText) {
 		err = nil
 	}
 	if err != nil {
@@ -119,11 +121,11 @@ func checkLoad(t *testing.T, l *load, p *process) {
 
 func TestFirstStartOnFullDisk(t *testing.T) {
 	p := diskSite(t, newDisk(t, 32)).start(t)
-	code := p.exit(t, exitLimit)
-	if code != 1 || !strings.Contains(p.said(), fullText) {
-		t.Errorf("exit code %d, said:\n%s\nwant code 1 and %q", code, p.tail(3), fullText)
+	code := p.exit(t)
+	if code != 1 || !strings.Contains(p.Said(), fullText) {
+		t.Errorf("exit code %d, said:\n%s\nwant code 1 and %q", code, p.Tail(3), fullText)
 	}
-	t.Logf("exit code %d: %s", code, p.tail(2))
+	t.Logf("exit code %d: %s", code, p.Tail(2))
 }
 
 func TestRestoreDoesNotFit(t *testing.T) {
@@ -191,23 +193,23 @@ func TestCompactionDoesNotFit(t *testing.T) {
 	write(32, largeValue) // 12 MB of state, too few entries for a snapshot
 	d.fill(t, megabyte)
 	const failure = "failed to take snapshot"
-	err := eventually(exitLimit, func() error {
+	err := testproc.Eventually(exitLimit, func() error {
 		write(8, 1000)
-		if !strings.Contains(p.said(), failure) {
+		if !strings.Contains(p.Said(), failure) {
 			return fmt.Errorf("the log does not say %q", failure)
 		}
 		write(32, largeValue/100)
 		return nil
 	})
-	if err != nil || !strings.Contains(p.said(), fullText) {
-		t.Errorf("%v; the log has %q: %v", err, fullText, strings.Contains(p.said(), fullText))
+	if err != nil || !strings.Contains(p.Said(), fullText) {
+		t.Errorf("%v; the log has %q: %v", err, fullText, strings.Contains(p.Said(), fullText))
 	}
 	write(32, 1000)
 	d.free(t)
-	done := strings.Count(p.said(), "snapshot complete")
-	err = eventually(exitLimit, func() error {
+	done := strings.Count(p.Said(), "snapshot complete")
+	err = testproc.Eventually(exitLimit, func() error {
 		write(8, 1000)
-		if strings.Count(p.said(), "snapshot complete") == done {
+		if strings.Count(p.Said(), "snapshot complete") == done {
 			return errors.New("no snapshot is taken")
 		}
 		return nil

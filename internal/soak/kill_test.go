@@ -48,7 +48,7 @@ func TestKillUnderWriteLoad(t *testing.T) {
 		plan := drawKillPlan(rng)
 		if plan.killStart != nil {
 			p := s.start(t, plan.settings)
-			plan.killStart(p.done)
+			plan.killStart(p.Done())
 			p.kill()
 			kills++
 		}
@@ -57,14 +57,14 @@ func TestKillUnderWriteLoad(t *testing.T) {
 			t.Fatalf("round %d, after the kill: %v", round, err)
 		}
 		ending := l.run(p.client, rng, plan.sizes)
-		plan.kill(p.done)
+		plan.kill(p.Done())
 		wait := ending()
 		p.kill()
 		kills++
 		if err := wait(); err != nil {
 			t.Fatalf("round %d, under load: %v", round, err)
 		}
-		if strings.Contains(p.said(), "compacting logs") {
+		if strings.Contains(p.Said(), "compacting logs") {
 			compacted++
 		}
 		for _, name := range names(s.wal()) {
@@ -91,21 +91,18 @@ func TestKillDuringFirstStart(t *testing.T) {
 	for round := range rounds {
 		s := newSite(t, t.TempDir())
 		p := s.start(t)
-		firstStartMoment(rng, s)(p.done)
+		firstStartMoment(rng, s)(p.Done())
 		p.kill()
 		left := files(s.dir)
 		p = s.start(t)
-		err := eventually(readyLimit, func() error {
-			if !p.running() {
-				return nil
-			}
+		err := p.Await(readyLimit, func() error {
 			_, err := p.get(context.Background(), "/v1/status/leader")
 			return err
 		})
-		if err != nil || !p.running() {
-			t.Fatalf("round %d: killed with %q in the data directory, then: %v\n%s", round, left, err, p.tail(10))
+		if err != nil || !p.Running() {
+			t.Fatalf("round %d: killed with %q in the data directory, then: %v\n%s", round, left, err, p.Tail(10))
 		}
-		if round%20 == 0 && p.running() {
+		if round%20 == 0 && p.Running() {
 			p.ready(t).takesWrite(t, "probe", "v")
 		}
 		p.kill()

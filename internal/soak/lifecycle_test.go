@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lictor-dr/lictor/internal/testproc"
 )
 
 func TestSecondProcessIsRefused(t *testing.T) {
@@ -17,17 +19,17 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	p := newSite(t, dir).start(t).ready(t)
 	start := time.Now()
 	second := newSite(t, dir).start(t)
-	code := second.exit(t, exitLimit)
+	code := second.exit(t)
 	took := time.Since(start)
-	want := fmt.Sprintf("data_dir %s is in use by another agent (pid %d)", dir, p.cmd.Process.Pid)
-	if code != 1 || !strings.Contains(second.said(), want) || took > 5*time.Second {
-		t.Errorf("exit code %d after %v, with %q; want code 1, soon, with %q", code, took, second.said(), want)
+	want := fmt.Sprintf("data_dir %s is in use by another agent (pid %d)", dir, p.PID())
+	if code != 1 || !strings.Contains(second.Said(), want) || took > 5*time.Second {
+		t.Errorf("exit code %d after %v, with %q; want code 1, soon, with %q", code, took, second.Said(), want)
 	}
 	p.takesWrite(t, "probe", "v")
 	p.kill()
 	// The lock of a dead process holds nobody up.
 	p.site.start(t).ready(t).holds(t, "probe", "v")
-	t.Logf("refused after %v: %s", took.Round(time.Millisecond), second.tail(1))
+	t.Logf("refused after %v: %s", took.Round(time.Millisecond), second.Tail(1))
 }
 
 func TestSignalsStopCleanly(t *testing.T) {
@@ -61,7 +63,7 @@ func TestSignalsStopCleanly(t *testing.T) {
 					t.Errorf("a blocked query was not answered: %v", err)
 				}
 			}
-			if want := fmt.Sprintf("Exit code: code=%d", tt.code); !strings.Contains(p.said(), want) {
+			if want := fmt.Sprintf("Exit code: code=%d", tt.code); !strings.Contains(p.Said(), want) {
 				t.Errorf("the log does not say %q", want)
 			}
 		})
@@ -86,7 +88,7 @@ func block(t *testing.T, p *process, queries int) <-chan error {
 			ended <- err
 		}()
 	}
-	if err := eventually(readyLimit, func() error { return blocked(p, queries) }); err != nil {
+	if err := testproc.Eventually(readyLimit, func() error { return blocked(p, queries) }); err != nil {
 		t.Fatal(err)
 	}
 	select {

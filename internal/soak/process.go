@@ -4,17 +4,15 @@ package soak
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lictor-dr/lictor/internal/testproc"
 )
 
 const (
@@ -30,28 +28,12 @@ type site struct {
 	dir  string
 	http int
 	rpc  int
-	logs string
-	runs int
 }
 
 func newSite(t testing.TB, dir string) *site {
 	t.Helper()
-	return &site{dir: dir, http: freePort(t), rpc: freePort(t), logs: t.TempDir()}
-}
-
-// freePort finds a port of the loopback interface, below those that the system hands out to clients.
-func freePort(t testing.TB) int {
-	t.Helper()
-	for range 100 {
-		port := 20000 + rand.IntN(10000)
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			l.Close()
-			return port
-		}
-	}
-	t.Fatal("no free port found")
-	return 0
+	ports := testproc.FreePorts(t, 2)
+	return &site{dir: dir, http: ports[0], rpc: ports[1]}
 }
 
 func (s *site) scratch() string   { return filepath.Join(s.dir, "scratch") }
@@ -73,14 +55,12 @@ func (s *site) arguments(settings ...string) []string {
 
 // A process is one run of the program.
 type process struct {
+	*testproc.Process
 	*client
 	site *site
-	cmd  *exec.Cmd
-	log  string        // path of what it prints
-	done chan struct{} // closed when it has ended
 }
 
-// start starts a server, without waiting for anything. It is killed when the test ends, and what it said last is shown if that fails.
+// start starts a server, without waiting for anything.
 func (s *site) start(t testing.TB, settings ...string) *process {
 	t.Helper()
 	return s.run(t, s.arguments(settings...)...)
@@ -89,120 +69,54 @@ func (s *site) start(t testing.TB, settings ...string) *process {
 // run starts the program with any arguments.
 func (s *site) run(t testing.TB, args ...string) *process {
 	t.Helper()
-	s.runs++
-	log, err := os.Create(filepath.Join(s.logs, fmt.Sprintf("run-%d.log", s.runs)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	p := &process{client: newClient(s.http), site: s, cmd: exec.Command(program, args...), log: log.Name(), done: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr, p.cmd.SysProcAttr = log, log, childAttr()
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		defer close(p.done)
-		_ = p.cmd.Wait() // the state tells how it ended
-	}()
-	t.Cleanup(func() {
-		if p.running() {
-			p.kill()
-			if t.Failed() {
-				t.Logf("process %d said last:\n%s", p.cmd.Process.Pid, p.tail(40))
-			}
-		}
-	})
-	return p
+	return &process{testproc.Start(t, exec.Command(program, args...)), newClient(s.http), s}
 }
 
-func (p *process) running() bool {
-	select {
-	case <-p.done:
-		return false
-	default:
-		return true
-	}
-}
-
-// said is all that the process has printed.
-func (p *process) said() string {
-	b, err := os.ReadFile(p.log)
-	if err != nil {
-		return err.Error()
-	}
-	return string(b)
-}
-
-// tail is the last lines that the process has printed.
-func (p *process) tail(lines int) string {
-	all := strings.Split(strings.TrimSpace(p.said()), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
-}
-
-// kill ends the process as no process can prevent, and waits until it is gone.
+// kill ends the process, and the connections to it.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // it may have ended by itself
-	<-p.done
+	p.Kill()
 	p.client.close()
 }
 
 // stop sends a signal and returns the exit code.
 func (p *process) stop(t testing.TB, s os.Signal) int {
 	t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
+	if err := p.Signal(s); err != nil {
 		t.Fatalf("signal %v: %v", s, err)
 	}
-	return p.exit(t, exitLimit)
+	return p.exit(t)
 }
 
 // exit waits until the process has ended by itself, and returns its exit code.
-func (p *process) exit(t testing.TB, limit time.Duration) int {
+func (p *process) exit(t testing.TB) int {
 	t.Helper()
-	timeout := time.NewTimer(limit)
-	defer timeout.Stop()
-	select {
-	case <-p.done:
-	case <-timeout.C:
-		_ = p.cmd.Process.Signal(syscall.SIGQUIT) // its stacks go into the log
-		<-p.done
-		t.Fatalf("the process did not end within %v; it said:\n%s", limit, p.tail(120))
-	}
+	code := p.Exit(t, exitLimit)
 	p.client.close()
-	return p.cmd.ProcessState.ExitCode()
+	return code
 }
-
-var errEnded = errors.New("the process has ended")
 
 // serves waits until the server leads and answers, and returns why if it does not.
 func (p *process) serves(limit time.Duration) error {
-	ended := false
-	err := eventually(limit, func() error {
-		if ended = !p.running(); ended {
-			return nil
-		}
+	return p.Await(limit, func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		_, err := p.get(ctx, "/v1/kv/?keys&consistent")
 		return err
 	})
-	if ended {
-		return fmt.Errorf("%w: exit code %d", errEnded, p.cmd.ProcessState.ExitCode())
-	}
-	return err
 }
 
 // ready waits until the server serves; the test ends if it does not.
 func (p *process) ready(t testing.TB) *process {
 	t.Helper()
 	if err := p.serves(readyLimit); err != nil {
-		t.Fatalf("the server does not serve: %v; it said:\n%s", err, p.tail(40))
+		t.Fatalf("the server does not serve: %v; it said:\n%s", err, p.Tail(40))
 	}
 	return p
 }
 
 // spools are the files in the scratch directory that the process has open, removed ones included; only Linux tells.
 func (p *process) spools() (open []string) {
-	dir := fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid)
+	dir := fmt.Sprintf("/proc/%d/fd", p.PID())
 	for _, fd := range names(dir) {
 		if path, err := os.Readlink(filepath.Join(dir, fd)); err == nil && strings.HasPrefix(path, p.site.scratch()) {
 			open = append(open, path)

@@ -89,7 +89,7 @@ func (o *outcomes) round(t *testing.T, round int, p *process, rng *rand.Rand, as
 	answered := killDuringRestore(t, p, plan)
 
 	p = s.start(t).ready(t)
-	if strings.Contains(p.said(), "emptying a log") {
+	if strings.Contains(p.Said(), "emptying a log") {
 		o.emptied++
 	}
 	s.clean(t)

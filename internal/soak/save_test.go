@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lictor-dr/lictor/internal/testproc"
 )
 
 // A saving is one run of `lictor snapshot save`, in a directory of its own.
@@ -96,8 +98,8 @@ func savingServer(t *testing.T) (*process, *population, time.Duration) {
 	start := time.Now()
 	v := &saving{dir: t.TempDir()}
 	command := v.start(t, p.site)
-	if code := command.exit(t, exitLimit); code != 0 {
-		t.Fatalf("snapshot save: exit code %d: %s", code, command.said())
+	if code := command.exit(t); code != 0 {
+		t.Fatalf("snapshot save: exit code %d: %s", code, command.Said())
 	}
 	usual := time.Since(start)
 	if !v.check(t, large.is) {
@@ -123,7 +125,7 @@ func TestKillSaveCommand(t *testing.T) {
 	for range rounds {
 		v := newSaving(t, rng, older)
 		command := v.start(t, p.site)
-		after(between(rng, 0, usual*11/10))(command.done)
+		after(between(rng, 0, usual*11/10))(command.Done())
 		command.kill()
 		if v.check(t, large.is) {
 			complete++
@@ -143,15 +145,15 @@ func TestInterruptSaveCommand(t *testing.T) {
 	for range rounds {
 		v := newSaving(t, rng, older)
 		command := v.start(t, p.site)
-		after(20*time.Millisecond + between(rng, 0, usual))(command.done) // it catches signals by then
-		_ = command.cmd.Process.Signal(syscall.SIGINT)
-		code := command.exit(t, exitLimit)
+		after(20*time.Millisecond + between(rng, 0, usual))(command.Done()) // it catches signals by then
+		_ = command.Signal(syscall.SIGINT)
+		code := command.exit(t)
 		complete := v.check(t, large.is)
 		if left := v.leftovers(t); len(left) > 0 {
 			t.Errorf("left over after an interrupt: %q", left)
 		}
 		if code != 1 && !(code == 0 && complete) {
-			t.Errorf("exit code %d, file complete: %v; the command said: %s", code, complete, command.said())
+			t.Errorf("exit code %d, file complete: %v; the command said: %s", code, complete, command.Said())
 		}
 		if code == 1 {
 			interrupted++
@@ -164,14 +166,14 @@ func TestSaveCommandOnFullDisk(t *testing.T) {
 	p, _, _ := savingServer(t)
 	v := &saving{dir: newDisk(t, 4).path}
 	command := v.start(t, p.site)
-	code := command.exit(t, exitLimit)
-	if code != 1 || !strings.Contains(command.said(), fullText) {
-		t.Errorf("exit code %d, said %q; want code 1 and %q", code, command.said(), fullText)
+	code := command.exit(t)
+	if code != 1 || !strings.Contains(command.Said(), fullText) {
+		t.Errorf("exit code %d, said %q; want code 1 and %q", code, command.Said(), fullText)
 	}
 	if left := names(v.dir); len(left) > 0 {
 		t.Errorf("left over: %q", left)
 	}
-	t.Logf("exit code %d: %s", code, command.said())
+	t.Logf("exit code %d: %s", code, command.Said())
 }
 
 // A client must be able to tell an archive that is not complete because the server has died.
@@ -229,7 +231,7 @@ func TestClientGoesAway(t *testing.T) {
 			cut++
 		}
 	}
-	err := eventually(exitLimit, func() error {
+	err := testproc.Eventually(exitLimit, func() error {
 		if left := append(files(p.site.scratch()), p.spools()...); len(left) > 0 {
 			return fmt.Errorf("still there: %q", left)
 		}

@@ -10,9 +10,6 @@ import (
 	"testing"
 )
 
-// childAttr lets a process die with the test that started it, however that ends.
-func childAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
-
 // A disk is a small file system in memory.
 type disk struct {
 	path    string

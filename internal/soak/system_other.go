@@ -2,12 +2,7 @@
 
 package soak
 
-import (
-	"syscall"
-	"testing"
-)
-
-func childAttr() *syscall.SysProcAttr { return nil }
+import "testing"
 
 // A disk is a small file system; this system has no way to make one.
 type disk struct{ path string }

@@ -3,34 +3,12 @@
 package soak
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 )
-
-const pollEvery = 5 * time.Millisecond
-
-// eventually calls try until it returns nil, and returns its last error if limit has passed before.
-func eventually(limit time.Duration, try func() error) error {
-	timeout := time.NewTimer(limit)
-	defer timeout.Stop()
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for {
-		err := try()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-timeout.C:
-			return errors.Join(errors.New("waited "+limit.String()+" in vain"), err)
-		case <-tick.C:
-		}
-	}
-}
 
 // A moment returns when its time has come, or when done is closed.
 type moment func(done <-chan struct{})

@@ -6,8 +6,10 @@
 //
 //	defer metrics.MeasureSince(telemetry.KVSApply, time.Now())
 //
-// Timers are in milliseconds. The prefix ("consul") is put in front of a key by Setup's object, and so is the name of
-// the host for a gauge, unless that is disabled. Before Setup nothing is collected, and measuring costs next to nothing.
+// What happens often, with few values of its labels, is measured by a [Timer] at a small part of the cost. Timers
+// are in milliseconds. The prefix ("consul") is put in front of a key by Setup's object, and so is the name of the
+// host for a gauge, unless that is disabled. Before Setup nothing is collected, and measuring costs next to
+// nothing.
 //
 // go-metrics knows one global object. Setup installs one that hands every measurement to all Telemetry objects that
 // are open, each with its own prefix, host name, filter and outputs. So several agents may run in one process, as

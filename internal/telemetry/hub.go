@@ -8,14 +8,15 @@ import (
 	"github.com/hashicorp/go-metrics"
 )
 
-// receivers get what go-metrics' package functions are told, once Setup has been called.
+// receivers get what go-metrics' package functions and Timers are told, once Setup has been called.
 var receivers hub
 
 // hub hands measurements to all that are open. It is the sink of go-metrics' global object, which knows neither
 // prefix nor host nor filter: those are the receivers' own.
 type hub struct {
 	mu   sync.RWMutex // held for reading while a measurement is handed out: who has been removed gets none
-	open []*metrics.Metrics
+	open []*Telemetry
+	turn uint64 // grows whenever a Timer must ask again who gets its values
 }
 
 var (
@@ -24,28 +25,37 @@ var (
 )
 
 // add puts a receiver in, and the hub behind go-metrics' package functions.
-func (h *hub) add(m *metrics.Metrics) error {
+func (h *hub) add(t *Telemetry) error {
 	if _, err := metrics.NewGlobal(&metrics.Config{TimerGranularity: time.Millisecond, FilterDefault: true}, h); err != nil {
 		return err
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.open = append(h.open, m)
+	h.open = append(h.open, t)
+	h.turn++
 	return nil
 }
 
 // remove takes a receiver out. When it returns, nothing is being handed to it any more.
-func (h *hub) remove(m *metrics.Metrics) {
+func (h *hub) remove(t *Telemetry) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.open = slices.DeleteFunc(h.open, func(o *metrics.Metrics) bool { return o == m })
+	h.open = slices.DeleteFunc(h.open, func(o *Telemetry) bool { return o == t })
+	h.turn++
+}
+
+// refilter makes every Timer ask the filters again before its next value.
+func (h *hub) refilter() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.turn++
 }
 
 func (h *hub) each(record func(*metrics.Metrics)) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	for _, m := range h.open {
-		record(m)
+	for _, t := range h.open {
+		record(t.metrics)
 	}
 }
 

@@ -3,7 +3,10 @@ package telemetry
 import (
 	"fmt"
 	"net/http"
+	"strings"
+	"time"
 
+	"github.com/hashicorp/go-metrics"
 	sink "github.com/hashicorp/go-metrics/prometheus"
 
 	"github.com/hashicorp/go-hclog"
@@ -18,11 +21,14 @@ const noPrometheus = "Prometheus is not enabled since its retention time is not 
 type exposition struct {
 	sink    *sink.PrometheusSink
 	handler http.Handler
+	help    map[string]string // of the summaries that are declared, by their names
 }
 
-// newExposition declares all Definitions, so that they are there with 0 before they happen for the first time.
-func newExposition(c Config) (*exposition, error) {
+// newExposition declares all Definitions, so that they are there with 0 before they happen for the first time. What timers returns is
+// exposed besides.
+func newExposition(c Config, timers func() []*series) (*exposition, error) {
 	opts := sink.PrometheusOpts{Expiration: c.PrometheusRetention}
+	help := map[string]string{}
 	for _, d := range Definitions() {
 		switch name := d.fullName(c); d.Kind {
 		case CounterKind:
@@ -33,15 +39,19 @@ func newExposition(c Config) (*exposition, error) {
 			})
 		case TimerKind, SampleKind:
 			opts.SummaryDefinitions = append(opts.SummaryDefinitions, sink.SummaryDefinition{Name: name, Help: d.Help})
+			help[prometheusName(name)] = d.Help
 		}
 	}
 	registry := prometheus.NewRegistry()
 	opts.Registerer = registry
 	s, err := sink.NewPrometheusSinkFrom(opts)
+	if err == nil {
+		err = registry.Register(timerCollector{timers, c.PrometheusRetention})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("telemetry: declare the metrics for Prometheus: %w", err)
 	}
-	return &exposition{sink: s, handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+	return &exposition{sink: s, help: help, handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog:           failures{c.Log},
 		ErrorHandling:      promhttp.ContinueOnError, // one bad metric must not hide the others
 		DisableCompression: true,                     // the server around it compresses
@@ -58,6 +68,42 @@ func (d Definition) fullName(c Config) []string {
 		name = append(name, c.Hostname)
 	}
 	return append(name, d.Name)
+}
+
+// timerCollector collects the series of Timers that have been used within the retention time.
+type timerCollector struct {
+	timers    func() []*series
+	retention time.Duration
+}
+
+// Describe names nothing: which series there are shows when they are used.
+func (timerCollector) Describe(chan<- *prometheus.Desc) {}
+
+func (c timerCollector) Collect(out chan<- prometheus.Metric) {
+	oldest := time.Now().Add(-c.retention)
+	for _, s := range c.timers() {
+		if summary := s.exposed(oldest); summary != nil {
+			out <- summary
+		}
+	}
+}
+
+var forbidden = strings.NewReplacer(" ", "_", ".", "_", "=", "_", "-", "_", "/", "_")
+
+// prometheusName is the name that go-metrics makes of a key for Prometheus.
+func prometheusName(key []string) string { return forbidden.Replace(strings.Join(key, "_")) }
+
+// newSummary is a summary as go-metrics makes it of a sample.
+func (e *exposition) newSummary(key []string, labels []metrics.Label) prometheus.Summary {
+	name := prometheusName(key)
+	help, ok := e.help[name]
+	if !ok {
+		help = name
+	}
+	return prometheus.NewSummary(prometheus.SummaryOpts{
+		Name: name, Help: help, ConstLabels: labelMap(labels),
+		MaxAge: 10 * time.Second, Objectives: map[float64]float64{0.5: 0.05, 0.9: 0.01, 0.99: 0.001},
+	})
 }
 
 // failures logs what cannot be exposed.

@@ -34,10 +34,12 @@ type Gauge struct {
 // Summary returns the last complete interval; in the first ten seconds it is the current one, as far as it has come.
 func (t *Telemetry) Summary() Summary {
 	intervals := t.memory.Data() // one at least
-	return summarize(intervals[max(0, len(intervals)-2)])
+	i := intervals[max(0, len(intervals)-2)]
+	return summarize(i, t.tallies(i.Interval))
 }
 
-func summarize(i *metrics.IntervalMetrics) Summary {
+// summarize adds what Timers have counted to what else an interval holds.
+func summarize(i *metrics.IntervalMetrics, timers map[string]metrics.SampledValue) Summary {
 	i.RLock()
 	defer i.RUnlock()
 	s := Summary{
@@ -45,7 +47,7 @@ func summarize(i *metrics.IntervalMetrics) Summary {
 		Gauges:    gauges(i),
 		Points:    []metrics.PointValue{},
 		Counters:  samples(i.Counters),
-		Samples:   samples(i.Samples),
+		Samples:   samples(together(i.Samples, timers)),
 	}
 	for _, name := range slices.Sorted(maps.Keys(i.Points)) {
 		points := slices.DeleteFunc(slices.Clone(i.Points[name]), func(v float32) bool { return !finite(float64(v)) })
@@ -90,6 +92,29 @@ func samples(source map[string]metrics.SampledValue) []metrics.SampledValue {
 		})
 	}
 	return list
+}
+
+// together are the samples of both, added up where both have one. Neither is changed.
+func together(a, b map[string]metrics.SampledValue) map[string]metrics.SampledValue {
+	sum := maps.Clone(a)
+	for hash, more := range b {
+		if one, ok := sum[hash]; ok {
+			aggregate := *one.AggregateSample
+			combine(&aggregate, more.AggregateSample)
+			more.AggregateSample = &aggregate
+		}
+		sum[hash] = more
+	}
+	return sum
+}
+
+// combine makes of a what it would be if it had got b's values as well. Both have had one at least.
+func combine(a, b *metrics.AggregateSample) {
+	a.Count += b.Count
+	a.Sum += b.Sum
+	a.SumSq += b.SumSq
+	a.Min, a.Max = min(a.Min, b.Min), max(a.Max, b.Max)
+	a.Rate = a.Sum / interval.Seconds()
 }
 
 func labelMap(labels []metrics.Label) map[string]string {

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,11 +22,15 @@ const (
 
 // Telemetry collects what the process measures, from Setup to Close.
 type Telemetry struct {
-	metrics    *metrics.Metrics // applies prefix, host name and filter
+	metrics    *metrics.Metrics   // applies prefix, host name and filter
+	outputs    metrics.FanoutSink // over the network
 	memory     *metrics.InmemSink
 	prometheus *exposition // nil if it is not enabled
 
-	filters sync.Mutex      // orders calls of Reload
+	timed  sync.Mutex         // guards series
+	series map[string]*series // of Timers, by their hashes
+
+	filters sync.Mutex      // held while the filter is replaced or read
 	ctx     context.Context // done with Close
 	cancel  context.CancelFunc
 	runtime sync.WaitGroup
@@ -44,14 +49,14 @@ func Setup(c Config) (*Telemetry, error) {
 	if c.Log == nil {
 		c.Log = hclog.NewNullLogger()
 	}
-	sinks, err := c.outputs()
+	outputs, err := c.outputs()
 	if err != nil {
 		return nil, err
 	}
-	t := &Telemetry{memory: metrics.NewInmemSink(interval, retained)}
-	sinks = append(sinks, t.memory)
+	t := &Telemetry{outputs: outputs, memory: metrics.NewInmemSink(interval, retained), series: map[string]*series{}}
+	sinks := append(slices.Clone(outputs), t.memory)
 	if c.PrometheusRetention > 0 {
-		t.prometheus, err = newExposition(c)
+		t.prometheus, err = newExposition(c, t.timers)
 		if err != nil {
 			sinks.Shutdown()
 			return nil, err
@@ -60,7 +65,7 @@ func Setup(c Config) (*Telemetry, error) {
 	}
 	t.metrics, err = metrics.New(c.goMetrics(), sinks)
 	if err == nil {
-		err = receivers.add(t.metrics)
+		err = receivers.add(t)
 	}
 	if err != nil {
 		sinks.Shutdown()
@@ -100,15 +105,16 @@ func (t *Telemetry) observe() {
 // Reload replaces the filter by another, as ParsePrefixFilter has read it. It holds for what is measured from now on.
 func (t *Telemetry) Reload(allowed, blocked []string) {
 	t.filters.Lock()
-	defer t.filters.Unlock()
 	t.metrics.UpdateFilter(allowed, blocked)
+	t.filters.Unlock()
+	receivers.refilter()
 }
 
 // Close ends the collection and all calls of Stream, and closes the outputs. What was collected can still be read. A
 // second call does nothing.
 func (t *Telemetry) Close() {
 	t.once.Do(func() {
-		receivers.remove(t.metrics) // from here on nobody else records
+		receivers.remove(t) // from here on nobody else records
 		t.cancel()
 		t.runtime.Wait()
 		t.metrics.Shutdown()

@@ -1,6 +1,8 @@
 package telemetry
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"slices"
 	"sync"
@@ -201,6 +203,7 @@ func TestCloseLeavesNoGoroutines(t *testing.T) {
 func TestRecordingWhileAgentsComeAndGo(t *testing.T) {
 	done := make(chan struct{})
 	var recorders sync.WaitGroup
+	timer := NewTimer(KVSApply, metrics.Label{Name: "op", Value: "set"})
 	for range 2 {
 		recorders.Go(func() {
 			for {
@@ -212,6 +215,7 @@ func TestRecordingWhileAgentsComeAndGo(t *testing.T) {
 					metrics.MeasureSinceWithLabels(APIHTTP, time.Now(), []metrics.Label{{Name: "method", Value: "GET"}})
 					metrics.EmitKey([]string{"point"}, 1)
 					metrics.SetGauge(StateNodes, 1)
+					timer.MeasureSince(time.Now())
 				}
 			}
 		})
@@ -222,6 +226,7 @@ func TestRecordingWhileAgentsComeAndGo(t *testing.T) {
 			t.Fatal(err)
 		}
 		tel.Summary()
+		tel.Prometheus(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 		tel.Reload(nil, nil)
 		tel.Close()
 	}
