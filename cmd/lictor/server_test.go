@@ -76,7 +76,7 @@ func TestCommandsAgainstAServer(t *testing.T) {
 		{"kv export app/", 0, `"key": "app/a"`},
 		{"snapshot save first.snap", 0, "Saved and verified snapshot to index"},
 		{"snapshot save -append-filename=version,dc,node,status named.snap", 0, "Saved and verified snapshot to index"},
-		{"snapshot restore -dry-run " + full, 0, "but are no live members of the target: lictor-full-1"},
+		{"snapshot restore -dry-run " + full, 0, "agent is no live member of the target: lictor-full-1"},
 		{"snapshot restore " + full, 0, "Restored snapshot"},
 		{"kv get app/a", 1, "No key exists"},
 		{"kv get -recurse -keys", 0, "app/"},

@@ -64,7 +64,7 @@ func newSnapshotServer(t *testing.T) *snapshotServer {
 		"/v1/kv/":                       `["a","b","c"]`,
 		"/v1/catalog/nodes":             `[{"Node":"n1"}]`,
 		"/v1/catalog/services":          `{"consul":[]}`,
-		"/v1/health/state/passing":      `[{"Node":"n1","CheckID":"serfHealth"}]`,
+		"/v1/health/state/passing":      `[{"Node":"n1","CheckID":"serfHealth"},{"Node":"lictor-kv-1","CheckID":"serfHealth"}]`,
 	}}
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.Close)

@@ -44,6 +44,7 @@ func (c *snapshotRestore) preview(ctx context.Context, plan *restore.Plan, targe
 	writeCensus(c.out, census)
 	writeOrigin(c.out, v.Origin)
 	writeTarget(c.out, v.Target)
+	c.say("")
 	writeAftermath(c.out, v.Aftermath)
 	c.say("\nDry run: nothing was sent.")
 	return 0
@@ -106,16 +107,18 @@ func holdings(keys, nodes, services *int64) string {
 }
 
 func writeAftermath(w io.Writer, a *restore.Aftermath) {
-	fmt.Fprint(w, "\nWhat the cluster does by itself after a restore\n")
+	fmt.Fprint(w, "What the cluster does by itself after a restore\n")
 	n := int64(len(a.NodesRemoved))
 	switch names := someOf(a.NodesRemoved, n); {
 	case n == 0:
 		fmt.Fprint(w, "  removes no node: those that have an agent are live members of the target\n")
-	case a.MembersKnown:
-		fmt.Fprintf(w, "  removes %s that had an agent but are no live members of the target: %s\n", plural(n, "node"), names)
-	default:
-		fmt.Fprintf(w, "  removes nodes that had an agent but are no live members of the target; which are live is not known,\n"+
+	case !a.MembersKnown:
+		fmt.Fprintf(w, "  removes nodes whose agents are no live members of the target; which are live is not known,\n"+
 			"  so at most %s: %s\n", plural(n, "node"), names)
+	case n == 1:
+		fmt.Fprintf(w, "  removes 1 node whose agent is no live member of the target: %s\n", names)
+	default:
+		fmt.Fprintf(w, "  removes %s whose agents are no live members of the target: %s\n", plural(n, "node"), names)
 	}
 	if n > 0 {
 		fmt.Fprintf(w, "    which ends %s, releases %s and deletes %s locked by sessions with Behavior delete%s\n",

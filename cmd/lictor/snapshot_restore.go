@@ -46,8 +46,11 @@ sent. What is sent is what was verified: if the file changes in between, the
 upload breaks off and nothing is restored. With "-" as FILE the snapshot is
 read from standard input.
 
--dry-run tells what is in the snapshot, what it would replace, and what the
-cluster will do to it by itself afterwards. It sends nothing.
+A cluster does not keep all of it: nodes that had an agent and are no members
+of this cluster are removed within a minute, with their sessions and locks.
+What that will be is told on standard error after the restore. -dry-run tells
+it before, with what is in the snapshot and what it would replace, and sends
+nothing.
 
 With ACLs enabled the token needs acl:write.`,
 			examples: `
@@ -128,7 +131,6 @@ func (c *snapshotRestore) run(args []string) int {
 	ctx, stop := interruptible()
 	defer stop()
 	began := time.Now()
-	c.options.Preview = c.dryRun
 	plan, err := restore.Prepare(ctx, snapshot, c.options, progress.New(c.err))
 	if err != nil {
 		return c.refuse(err)
@@ -139,10 +141,14 @@ func (c *snapshotRestore) run(args []string) int {
 		return c.preview(ctx, plan, target)
 	}
 	checked := time.Now()
+	live, err := target.Live(ctx) // before the token that asks is replaced, too
+	if err != nil && context.Cause(ctx) != nil {
+		return c.refuse(context.Cause(ctx))
+	}
 	if err := plan.Send(ctx, target, progress.New(c.err)); err != nil {
 		return c.refuse(err)
 	}
-	return c.report(plan, began, checked)
+	return c.report(plan, live, began, checked)
 }
 
 // open opens the file. Signals are not caught yet: reading a pipe may take its
@@ -214,20 +220,26 @@ type restoredSnapshot struct {
 	Records      map[string]int64
 	AllowedTypes map[record.Type]int64 // records let through, by type
 	DroppedTypes map[record.Type]int64 // records left out, by type
+	Aftermath    *restore.Aftermath
 	Warnings     []string
 	Durations    struct{ Check, Send, Total float64 }
 }
 
-func (c *snapshotRestore) report(p *restore.Plan, began, checked time.Time) int {
+// report tells the result: on standard output in Consul's words, and what of it will not last, for people, beside it.
+func (c *snapshotRestore) report(p *restore.Plan, live []string, began, checked time.Time) int {
+	aftermath := p.Aftermath(live)
 	if c.format != "json" {
 		c.say("Restored snapshot")
+		if aftermath.Loses() {
+			writeAftermath(c.err, aftermath)
+		}
 		return 0
 	}
 	r, m := p.Report, p.Report.Meta
 	result := &restoredSnapshot{
 		Restored: true, ID: m.ID, Index: m.Index, Term: m.Term, Size: r.StateSize, Bytes: r.Bytes,
 		SHA256: hex.EncodeToString(r.SHA256[:]), Records: r.Records(),
-		AllowedTypes: counts(p.Allowed), DroppedTypes: counts(p.Dropped), Warnings: append([]string{}, c.warnings...),
+		AllowedTypes: counts(p.Allowed), DroppedTypes: counts(p.Dropped), Aftermath: aftermath, Warnings: append([]string{}, c.warnings...),
 	}
 	now := time.Now()
 	result.Durations.Check = seconds(checked.Sub(began))

@@ -12,6 +12,14 @@ import (
 // fixturePath is the path of a fixture's archive.
 func fixturePath(name string) string { return filepath.Join(allFixtures, name+".snap") }
 
+// fullAftermath is what becomes of full.snap in a cluster without its server.
+const fullAftermath = `What the cluster does by itself after a restore
+  removes 1 node whose agent is no live member of the target: lictor-full-1
+    which ends 2 sessions, releases 1 lock and deletes 1 key locked by sessions with Behavior delete: locks/ttl
+  forgets lock delays: what was protected by one can be locked at once
+  replaces the server-management-token
+`
+
 func TestRestore(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -21,7 +29,8 @@ func TestRestore(t *testing.T) {
 		err   string
 		query url.Values
 	}{
-		{"plain", fixturePath("consul-1.21.4/full"), "", "consul-1.21.4/full", "", nil},
+		{"plain", fixturePath("consul-1.21.4/kv"), "", "consul-1.21.4/kv", "", nil},
+		{"nodes that are not there", fixturePath("consul-1.21.4/full"), "", "consul-1.21.4/full", fullAftermath, nil},
 		{"standard input", "-", "consul-1.21.4/kv", "consul-1.21.4/kv", "", nil},
 		{"datacenter", "-datacenter=dc2 " + fixturePath("consul-1.21.4/kv"), "", "consul-1.21.4/kv", "", url.Values{"dc": {"dc2"}}},
 		{"stale", "-stale " + fixturePath("consul-1.21.4/kv"), "", "consul-1.21.4/kv", "Warning: -stale has no effect on a write and is ignored\n", nil},
@@ -171,7 +180,7 @@ func TestDryRun(t *testing.T) {
 		"  holds 20 keys, 6 nodes, 11 services, 5 sessions",
 		"  server lictor-full-1 at 127.0.0.1, version 1.21.4",
 		", datacenter dc1, leader 10.0.0.1:8300", "  a restore replaces all it holds: 3 keys, 1 node, 1 service",
-		"  removes 1 node that had an agent but are no live members of the target: lictor-full-1",
+		"  removes 1 node whose agent is no live member of the target: lictor-full-1",
 		"    which ends 2 sessions, releases 1 lock and deletes 1 key locked by sessions with Behavior delete: locks/ttl",
 		"  replaces the server-management-token", "Dry run: nothing was sent.",
 	} {

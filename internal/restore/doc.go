@@ -9,7 +9,8 @@
 // more on their way; the last of them are held back until the digest has proven to be that of the check. A file that changes in
 // between makes the upload break off, and a server restores nothing of a broken upload. So no second copy of the archive is needed.
 //
-// [Plan.Preview] tells beforehand what a restore would replace, and what the cluster will do to the restored state by itself.
+// [Plan.Preview] tells beforehand what a restore would replace, and [Plan.Aftermath] what the cluster will do to the restored state by
+// itself.
 //
-// Memory does not grow with the size of the archive, but for a preview, which keeps the names of nodes and the locks of sessions.
+// Memory does not grow with the size of the archive, but with the number of its nodes, services and sessions.
 package restore

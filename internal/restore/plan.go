@@ -18,8 +18,6 @@ type Options struct {
 	AllowTypes []record.Type
 	// DropLegacyACL leaves out the records of the ACL system of Consul 1.3 and before.
 	DropLegacyACL bool
-	// Preview collects what Plan.Preview needs.
-	Preview bool
 }
 
 // ErrRefused marks the error of an archive that is sound but is not sent.
@@ -45,15 +43,12 @@ type Plan struct {
 	allowTypes []record.Type
 	snapshot   *Snapshot
 	rewritten  *archive.Writer // sent instead of the snapshot, if not nil
-	contents   *contents       // for a preview
+	contents   *contents
 }
 
 // Prepare walks the whole archive and refuses one that must not be sent. Such an error is a *HintError.
 func Prepare(ctx context.Context, s *Snapshot, opts Options, progress backup.Progress) (*Plan, error) {
-	b := &builder{plan: &Plan{snapshot: s, allowTypes: opts.AllowTypes}, opts: opts}
-	if opts.Preview {
-		b.plan.contents = newContents()
-	}
+	b := &builder{plan: &Plan{snapshot: s, allowTypes: opts.AllowTypes, contents: newContents()}, opts: opts}
 	if opts.DropLegacyACL {
 		var err error
 		if b.out, err = newRewriter(); err != nil {
@@ -103,21 +98,16 @@ func (b *builder) build(ctx context.Context, progress backup.Progress) error {
 
 // checks are the options of the walk.
 func (b *builder) checks() backup.Options {
-	opts := backup.Options{Allow: b.opts.AllowTypes}
+	opts := backup.Options{Allow: b.opts.AllowTypes, Visit: b.visit}
 	if b.out != nil {
 		opts.Allow = append(slices.Clone(opts.Allow), record.TypeLegacyACL, record.TypeACLBootstrap)
 		opts.Begin = b.out.header
-	}
-	if b.out != nil || b.plan.contents != nil {
-		opts.Visit = b.visit
 	}
 	return opts
 }
 
 func (b *builder) visit(raw record.Raw, value any) error {
-	if b.plan.contents != nil {
-		b.plan.contents.add(value)
-	}
+	b.plan.contents.add(value)
 	if b.out != nil {
 		return b.out.record(raw)
 	}

@@ -2,7 +2,6 @@ package restore
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -37,11 +36,11 @@ type Aftermath struct {
 	TokenReplaced bool
 }
 
-// Preview asks the target for its state, and works out what a restore would do. The plan must have been prepared for it.
+// Loses tells whether something that was restored will be gone, whatever its clients do.
+func (a *Aftermath) Loses() bool { return len(a.NodesRemoved) > 0 }
+
+// Preview asks the target for its state, and works out what a restore would do.
 func (p *Plan) Preview(ctx context.Context, target Inspector) (*Preview, error) {
-	if p.contents == nil {
-		return nil, errors.New("the plan was not prepared for a preview")
-	}
 	state := target.State(ctx)
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
@@ -52,6 +51,9 @@ func (p *Plan) Preview(ctx context.Context, target Inspector) (*Preview, error) 
 		Aftermath: p.contents.aftermath(state.Live),
 	}, nil
 }
+
+// Aftermath works out what happens to the restored state in a cluster whose nodes with these names are alive; nil if they are not known.
+func (p *Plan) Aftermath(live []string) *Aftermath { return p.contents.aftermath(live) }
 
 // aftermath compares the restored nodes with the live ones; nil says that those are not known.
 func (c *contents) aftermath(live []string) *Aftermath {

@@ -59,7 +59,7 @@ func (c *Cluster) State(ctx context.Context) *State {
 			services, _, err := c.Client.Catalog().Services(q)
 			return keep(&s.Services, int64(len(services)), err)
 		}},
-		{"live nodes", func() error { return c.askLive(q, s) }},
+		{"live nodes", func() (err error) { s.Live, err = c.live(q); return err }},
 	} {
 		err := question.ask()
 		var unreachable *url.Error
@@ -95,43 +95,50 @@ func (c *Cluster) askDatacenter(ctx context.Context, s *State) error {
 // serfHealth is the check by which a node's agent shows that it is alive.
 const serfHealth = "serfHealth"
 
-// askLive asks for the nodes whose agents are alive. Servers too old for the filter send all checks.
-func (c *Cluster) askLive(q *api.QueryOptions, s *State) error {
+// Live asks for the nodes whose agents are alive.
+func (c *Cluster) Live(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return c.live(new(api.QueryOptions).WithContext(ctx))
+}
+
+// live asks for the nodes whose agents are alive. Servers too old for the filter send all checks.
+func (c *Cluster) live(q *api.QueryOptions) ([]string, error) {
 	filtered := *q
 	filtered.Filter = `CheckID == "` + serfHealth + `"`
 	checks, _, err := c.Client.Health().State(api.HealthPassing, &filtered)
 	var status api.StatusError
 	if errors.As(err, &status) && status.Code == http.StatusNotFound {
-		return c.askMembers(s)
+		return c.liveMembers()
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.Live = []string{}
+	live := []string{}
 	for _, check := range checks {
 		if check.CheckID == serfHealth {
-			s.Live = append(s.Live, check.Node)
+			live = append(live, check.Node)
 		}
 	}
-	slices.Sort(s.Live)
-	return nil
+	slices.Sort(live)
+	return live, nil
 }
 
 // memberAlive is the state of a gossip member that answers.
 const memberAlive = 1
 
-// askMembers asks a server that has no health endpoints which members it knows to be alive.
-func (c *Cluster) askMembers(s *State) error {
+// liveMembers asks a server that has no health endpoints which members it knows to be alive.
+func (c *Cluster) liveMembers() ([]string, error) {
 	members, err := c.Client.Agent().Members(false)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.Live = []string{}
+	live := []string{}
 	for _, m := range members {
 		if m.Status == memberAlive {
-			s.Live = append(s.Live, m.Name)
+			live = append(live, m.Name)
 		}
 	}
-	slices.Sort(s.Live)
-	return nil
+	slices.Sort(live)
+	return live, nil
 }

@@ -32,11 +32,27 @@ func (s *Server) reconcile() {
 	if err := s.registerSelf(); err != nil {
 		s.log.Error("registering this server in the catalog failed", "error", err)
 	}
-	for _, name := range s.Store().StaleMembers(map[string]bool{strings.ToLower(s.config.Node.Node): true}) {
+	for _, name := range s.staleMembers() {
 		s.log.Info("deregistering member", "member", name, "reason", "reaped")
 		if err := s.applyInternal(fsm.Deregister(name, "", "")); err != nil {
 			s.log.Error("deregistering a node failed that is no member", "node", name, "error", err)
 		}
+	}
+}
+
+// staleMembers are the nodes in the catalog that were members and are not any more.
+func (s *Server) staleMembers() []string {
+	return s.Store().StaleMembers(map[string]bool{strings.ToLower(s.config.Node.Node): true})
+}
+
+// announceStale tells, after a restore, which of the restored nodes the next reconcile will remove.
+func (s *Server) announceStale() {
+	if s.config.Node == nil {
+		return
+	}
+	if stale := s.staleMembers(); len(stale) > 0 {
+		s.log.Warn("restored nodes that are no members of this cluster will be deregistered, with their services, sessions and locks, "+
+			"by the next reconcile", "within", s.config.ReconcileInterval, "nodes", stale)
 	}
 }
 

@@ -70,6 +70,7 @@ func (s *Server) install(staged *staged) error {
 			return errors.New("timed out waiting for re-run of leader actions: the snapshot is restored; look at the server's log")
 		}
 	}
+	s.announceStale()
 	return nil
 }
 
