@@ -8,11 +8,15 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/hashicorp/go-metrics"
 
 	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/preparedquery"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
+	"github.com/lictor-dr/lictor/internal/telemetry"
 )
 
 // storedQueries are the prepared queries of a store, to look one up.
@@ -110,6 +114,7 @@ func (s *querySource) Remote(context.Context, string, *record.PreparedQuery, pre
 
 // preparedQueryExecute runs a query with the rights of its token or, if it has none, with the caller's.
 func (h *Handler) preparedQueryExecute(w http.ResponseWriter, r *request, idOrName string) error {
+	defer metrics.MeasureSince(telemetry.PreparedQueryExecute, time.Now())
 	options, err := h.executeOptions(r)
 	if err != nil {
 		return err
