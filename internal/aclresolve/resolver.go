@@ -42,11 +42,11 @@ type Resolver struct {
 	config Config
 	now    func() time.Time
 
-	mu    sync.Mutex // guards what follows
-	store *state.Store
-	index uint64 // of the ACLs in store when what is in cache was resolved
-	cache map[string]resolved
-	told  map[string]uint64 // index of the policies, by ID, that LeftOut has been told of
+	mu      sync.Mutex // guards what follows
+	store   *state.Store
+	version uint64 // of the ACLs in store when what is in cache was resolved
+	cache   map[string]resolved
+	told    map[string]uint64 // index of the policies, by ID, that LeftOut has been told of
 }
 
 type resolved struct {
@@ -77,15 +77,15 @@ func (r *Resolver) Resolve(store *state.Store, secret string) (Caller, error) {
 	if same(secret, r.config.Tokens.Get(agenttoken.AgentRecovery)) {
 		return r.recovery(secret), nil
 	}
-	index := store.ACLIndex() // before what it covers is read
-	if known, ok := r.cached(store, index, secret); ok {
+	version := store.ACLVersion() // before what it covers is read
+	if known, ok := r.cached(store, version, secret); ok {
 		return known.caller, r.alive(store, known)
 	}
 	found, err := r.resolve(store, secret)
 	if err != nil {
 		return Caller{}, err
 	}
-	r.remember(store, index, secret, found)
+	r.remember(store, version, secret, found)
 	return found.caller, r.alive(store, found)
 }
 
@@ -104,21 +104,21 @@ func (r *Resolver) recovery(secret string) Caller {
 	return Caller{Rights: acl.New(false, policy), Accessor: "agent-recovery", Secret: secret}
 }
 
-func (r *Resolver) cached(store *state.Store, index uint64, secret string) (resolved, bool) {
+func (r *Resolver) cached(store *state.Store, version uint64, secret string) (resolved, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.store != store || r.index != index {
+	if r.store != store || r.version != version {
 		return resolved{}, false
 	}
 	found, ok := r.cache[secret]
 	return found, ok
 }
 
-func (r *Resolver) remember(store *state.Store, index uint64, secret string, found resolved) {
+func (r *Resolver) remember(store *state.Store, version uint64, secret string, found resolved) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.store != store || r.index != index || len(r.cache) >= maxCached {
-		r.store, r.index, r.cache = store, index, map[string]resolved{}
+	if r.store != store || r.version != version || len(r.cache) >= maxCached {
+		r.store, r.version, r.cache = store, version, map[string]resolved{}
 	}
 	r.cache[secret] = found
 }

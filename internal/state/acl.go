@@ -78,10 +78,8 @@ func (s *Store) AuthMethods(w *Watch) (uint64, []*record.ACLAuthMethod) {
 	return highest(txn, tableAuthMethods), all[*record.ACLAuthMethod](txn, tableAuthMethods, indexID)
 }
 
-// ACLIndex changes whenever tokens, policies or roles do: what has been resolved at one value holds until the next.
-func (s *Store) ACLIndex() uint64 {
-	return highest(s.read(nil), tableTokens, tablePolicies, tableRoles)
-}
+// ACLVersion changes after tokens, policies or roles have: what is read after it has been asked for, and resolved, holds until it changes.
+func (s *Store) ACLVersion() uint64 { return s.acls.Load() }
 
 // Bootstrapped tells whether ACLs have been bootstrapped, and the index that resets it.
 func (s *Store) Bootstrapped() (resetIndex uint64, done bool) {

@@ -56,6 +56,9 @@ func (c *change) commit() {
 	}
 	for _, key := range c.raised {
 		c.s.kv.watchers.raised(key)
+		if key == tableTokens || key == tablePolicies || key == tableRoles {
+			c.s.acls.Add(1)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package state
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	memdb "github.com/hashicorp/go-memdb"
@@ -16,6 +17,7 @@ type Store struct {
 	kv     kvTable
 	db     *memdb.MemDB
 	opaque opaqueTable
+	acls   atomic.Uint64 // grows after each change of tokens, policies or roles
 
 	index uint64 // of the log entry applied last
 	term  uint64
