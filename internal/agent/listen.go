@@ -70,6 +70,7 @@ func httpConfig(c *agentconfig.Config) (httpapi.Config, error) {
 		BlockEndpoints:   c.HTTP.BlockEndpoints,
 		AllowUnprintable: c.HTTP.AllowUnprintablePaths,
 		MaxHeaderBytes:   c.HTTP.MaxHeaderBytes,
+		CacheDisabled:    !c.HTTP.UseCache,
 	}
 	for _, network := range c.HTTP.AllowWriteFrom {
 		prefix, err := netip.ParsePrefix(network.String())

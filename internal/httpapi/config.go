@@ -29,6 +29,8 @@ type Config struct {
 	AllowUnprintable bool
 	// KeyListPolicy asks for the right to list a prefix, instead of showing what may be read below it.
 	KeyListPolicy bool
+	// CacheDisabled makes ?cached without effect.
+	CacheDisabled bool
 	// MaxHeaderBytes is the largest size of a request's headers, its first line included. Default 1 MiB.
 	MaxHeaderBytes int
 }
