@@ -37,15 +37,16 @@ The configuration is Consul's, flags and files. What this release does not
 serve is accepted with a warning, so that an existing file starts; what would
 protect and is not served yet (ACLs, TLS, gossip encryption) is refused.
 
-SIGHUP reloads the files: log level, connection limit, snapshot timing and
-the filter of metrics.`,
+SIGHUP and PUT /v1/agent/reload read the files again, and with
+-auto-reload-config a change of them does: log level, connection limit,
+services and checks, snapshot timing and the filter of metrics.`,
 		examples: `
     $ {program} agent -dev
     $ {program} agent -server -bootstrap-expect=1 -data-dir=/var/lib/lictor
     $ {program} agent -config-dir=/etc/consul.d`,
 	}
 	status := exitStatusText([]exitStatus{
-		{0, "a graceful leave (leave_on_terminate, or skip_leave_on_interrupt = false)"},
+		{0, "a graceful leave (leave_on_terminate, skip_leave_on_interrupt = false,\n       or PUT /v1/agent/leave)"},
 		{1, "stopped by a signal, as Consul's servers; or failed to start"},
 	})
 	served, rest := agentconfig.Describe()
@@ -87,7 +88,7 @@ func (c *agentCommand) Run(args []string) int {
 	}
 	defer closer.Close()
 	fmt.Fprint(c.out, config.Banner(version.Full))
-	p := &process{agent: a, config: config, flags: flags, log: log.Named("agent"), root: log, signals: signals}
+	p := &process{agent: a, config: config, log: log.Named("agent"), root: log, signals: signals}
 	return p.run(warnings)
 }
 
@@ -95,7 +96,6 @@ func (c *agentCommand) Run(args []string) int {
 type process struct {
 	agent   *agent.Agent
 	config  *agentconfig.Config
-	flags   *agentconfig.Flags
 	log     hclog.Logger
 	root    hclog.InterceptLogger
 	signals <-chan os.Signal
@@ -129,12 +129,16 @@ func (p *process) wait() int {
 		case err := <-p.agent.Failed():
 			p.log.Error("listener failed", "error", err)
 			return 1
+		case <-p.agent.Leaving():
+			return p.leave()
 		case s := <-p.signals:
 			p.log.Info("Caught", "signal", s)
 			if s != syscall.SIGHUP {
 				return p.stop(s)
 			}
-			p.reload()
+			if err := p.agent.Reread(); err != nil {
+				p.log.Error("Reload config failed", "error", err)
+			}
 		}
 	}
 }
@@ -147,27 +151,10 @@ func (p *process) stop(s os.Signal) int {
 		p.log.Info("Graceful shutdown disabled. Exiting")
 		return 1
 	}
-	p.log.Info("Gracefully shutting down agent...")
-	return 0
+	return p.leave()
 }
 
-// reload reads the configuration again. If it is bad, the running one stays as it is.
-func (p *process) reload() {
-	config, warnings, err := agentconfig.Load(p.flags)
-	if err != nil {
-		p.log.Error("Reload config failed", "error", err)
-		return
-	}
-	for _, w := range warnings {
-		p.log.Warn(w)
-	}
-	level, err := logging.Level(config.Log.Level)
-	if err != nil {
-		p.log.Warn("Invalid log level in new configuration", "level", config.Log.Level)
-	} else {
-		p.root.SetLevel(level)
-	}
-	if err := p.agent.Reload(config); err != nil {
-		p.log.Error("Reload config failed", "error", err)
-	}
+func (p *process) leave() int {
+	p.log.Info("Gracefully shutting down agent...")
+	return 0
 }

@@ -54,11 +54,13 @@ type Agent struct {
 	sockets   []string     // paths of unix sockets
 	serving   sync.WaitGroup
 	failed    chan error // of a listener that broke
+	leaving   chan struct{}
+	reloads   reloads
 }
 
 // Open locks the data directory and settles the node ID. It prints nothing, and leaves nothing behind on an error.
 func Open(config *agentconfig.Config) (*Agent, error) {
-	a := &Agent{config: config, failed: make(chan error, 1)}
+	a := &Agent{config: config, failed: make(chan error, 1), leaving: make(chan struct{}, 1)}
 	a.events = userevent.NewBuffer(eventTarget{a})
 	if config.DataDir != "" {
 		dir, err := datadir.Open(config.DataDir, version.Lictor)
@@ -79,7 +81,7 @@ func (a *Agent) Start(root hclog.InterceptLogger) error {
 	a.log, a.monitor = root.Named("agent"), logging.NewMonitor(root)
 	for _, step := range []func() error{
 		a.startTelemetry, a.holdServerPort, a.makeMeshRoot, a.openACLs, a.openLocal, a.startServer, a.writePIDFile, a.listen, a.startLocal,
-		a.startGauges,
+		a.startGauges, func() error { return a.startReloads(root) },
 	} {
 		if err := step(); err != nil {
 			return errors.Join(err, a.Close())
@@ -188,6 +190,7 @@ func (a *Agent) Reload(c *agentconfig.Config) error {
 // Close stops what has been started. Requests under way have a few seconds to end.
 func (a *Agent) Close() error {
 	var errs []error
+	a.reloads.end()
 	if a.local != nil {
 		a.local.Close()
 	}

@@ -150,7 +150,7 @@ func (b *backend) Self() httpapi.AgentSelf {
 			Datacenter: b.config.Datacenter, PrimaryDatacenter: b.config.Datacenter, NodeName: b.config.NodeName,
 			NodeID: b.config.NodeID, Revision: build.Revision, Server: true, Version: version.Full, BuildDate: build.Date,
 		},
-		DebugConfig: map[string]any{},
+		DebugConfig: b.debugConfig(),
 		Member:      b.member(),
 		Stats:       b.stats(),
 		Meta:        b.config.NodeMeta,

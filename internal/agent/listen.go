@@ -66,6 +66,7 @@ func httpConfig(c *agentconfig.Config) (httpapi.Config, error) {
 		BlockEndpoints:   c.HTTP.BlockEndpoints,
 		AllowUnprintable: c.HTTP.AllowUnprintablePaths,
 		MaxHeaderBytes:   c.HTTP.MaxHeaderBytes,
+		CacheDisabled:    !c.HTTP.UseCache,
 		DefaultACLPolicy: "allow",
 		DownACLPolicy:    c.ACL.DownPolicy,
 		KeyListPolicy:    c.ACL.KeyListPolicy && c.ACL.Enabled,

@@ -129,6 +129,11 @@ var probes = []probe{
 	{endpoint: "PUT /v1/agent/check/warn/", path: "/v1/agent/check/warn/alive"},
 	{endpoint: "PUT /v1/agent/check/fail/", path: "/v1/agent/check/fail/alive"},
 	{endpoint: "PUT /v1/agent/check/update/", path: "/v1/agent/check/update/alive", body: `{"Status":"passing"}`},
+	{endpoint: "GET /v1/agent/host", path: "/v1/agent/host"},
+	{endpoint: "PUT /v1/agent/join/", path: "/v1/agent/join/127.0.0.1"},
+	{endpoint: "PUT /v1/agent/force-leave/", path: "/v1/agent/force-leave/test"},
+	{endpoint: "PUT /v1/agent/reload", path: "/v1/agent/reload"},
+	{endpoint: "PUT /v1/agent/leave", path: "/v1/agent/leave"},
 	{endpoint: "PUT /v1/agent/token/", path: "/v1/agent/token/default", body: `{"Token":"x"}`},
 
 	{endpoint: "GET /v1/connect/ca/roots", path: "/v1/connect/ca/roots"},

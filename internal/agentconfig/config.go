@@ -85,6 +85,11 @@ type Config struct {
 	Log LogConfig
 	// Telemetry says how metrics are collected and where they are sent.
 	Telemetry TelemetryConfig
+	// AutoReload asks to reload when a configuration file changes.
+	AutoReload bool
+
+	flags *Flags // that it was loaded with
+	files string // the digest of the files that it was loaded from
 }
 
 // Listener is an address to listen on.
@@ -123,6 +128,7 @@ type HTTPConfig struct {
 	ResponseHeaders       map[string]string // sent with every answer
 	MaxHeaderBytes        int               // largest request header; 0 is the library's 1 MiB
 	AllowUnprintablePaths bool              // lets unprintable characters pass in request paths
+	UseCache              bool              // lets ?cached have an effect
 }
 
 // RaftConfig tunes Raft. The three timeouts are multiplied already.
@@ -151,12 +157,16 @@ type LogConfig struct {
 
 // Load reads everything that the flags name and returns the configuration to run with. The warnings, each once
 // and in order, are valid even when it fails.
-func Load(f *Flags) (*Config, []string, error) {
+func Load(f *Flags) (*Config, []string, error) { return loadOver(f, nil) }
+
+// loadOver loads a configuration that is to take over from a running one, if there is one.
+func loadOver(f *Flags, running *Config) (*Config, []string, error) {
 	s, err := gather(f)
 	if err != nil {
 		return nil, s.warnings, err
 	}
-	c := &Config{DevMode: f.Dev}
+	s.running = running
+	c := &Config{DevMode: f.Dev, flags: f, files: s.files}
 	for _, step := range steps {
 		if err := step(s, c); err != nil {
 			return nil, s.warnings, err
@@ -296,6 +306,7 @@ func setHTTP(s *settings, c *Config) error {
 		ResponseHeaders:       s.mapping("http_config.response_headers"),
 		MaxHeaderBytes:        s.integer("http_config.max_header_bytes"),
 		AllowUnprintablePaths: s.boolean("disable_http_unprintable_char_filter"),
+		UseCache:              s.boolean("http_config.use_cache"),
 	}
 	for _, cidr := range s.list("http_config.allow_write_http_from") {
 		_, network, err := net.ParseCIDR(cidr)
@@ -309,6 +320,10 @@ func setHTTP(s *settings, c *Config) error {
 
 func setProcess(s *settings, c *Config) error {
 	level, err := logLevel(s.str("log_level"))
+	if err != nil && s.running != nil {
+		s.warn("Invalid log level in new configuration: level=" + s.str("log_level"))
+		level, err = s.running.Log.Level, nil
+	}
 	if err != nil {
 		return err
 	}
@@ -327,5 +342,6 @@ func setProcess(s *settings, c *Config) error {
 	c.EnableDebug = s.boolean("enable_debug")
 	c.ConnectEnabled = s.boolean("connect.enabled")
 	c.PIDFile = s.str("pid_file")
+	c.AutoReload = s.boolean("auto_reload_config")
 	return nil
 }

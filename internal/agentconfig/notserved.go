@@ -65,7 +65,6 @@ var notServed = []rule{
 	{key: "limits.rpc_rate", why: "requests to other servers are not served by this release", harmless: negative},
 	{key: "limits.rpc_max_burst", why: "requests to other servers are not served by this release"},
 	{key: "limits.rpc_client_timeout", why: "requests to other servers are not served by this release"},
-	{key: "auto_reload_config", why: "reloading is not served by this release: restart the agent to apply a change"},
 	{key: "telemetry.circonus_api_app", why: noCirconus},
 	{key: "telemetry.circonus_api_token", why: noCirconus},
 	{key: "telemetry.circonus_api_url", why: noCirconus},
@@ -141,8 +140,8 @@ var silent = []string{
 	// Mean nothing without encrypt, auto_encrypt.tls, auto_config.enabled and a request limit mode, which are refused.
 	"encrypt_verify_incoming", "encrypt_verify_outgoing", "auto_encrypt", "auto_config",
 	"limits.request_limits.read_rate", "limits.request_limits.write_rate",
-	// Tuning of parts that are built in another way: there is no agent cache, xDS server or choice of log store.
-	"http_config.use_cache", "rpc.enable_streaming", "use_streaming_backend", "raft_logstore",
+	// Tuning of parts that are built in another way: there is no xDS server or choice of log store.
+	"rpc.enable_streaming", "use_streaming_backend", "raft_logstore",
 	"performance.grpc_keepalive_interval", "performance.grpc_keepalive_timeout", "performance.enable_xds_load_balancing",
 	"ports.proxy_min_port", "ports.proxy_max_port", "ports.sidecar_min_port", "ports.sidecar_max_port",
 	"ports.expose_min_port", "ports.expose_max_port",

@@ -22,7 +22,8 @@ var servedKeys = strings.Fields(`node_name node_id node_meta disable_host_node_i
 	acl.tokens.config_file_service_registration check_update_interval check_output_max_size discard_check_output enable_script_checks enable_local_script_checks
 	session_ttl_min limits.txn_max_req_len telemetry.metrics_prefix telemetry.disable_hostname
 	telemetry.prometheus_retention_time telemetry.filter_default telemetry.prefix_filter telemetry.statsd_address
-	telemetry.statsite_address telemetry.dogstatsd_addr telemetry.dogstatsd_tags`)
+	telemetry.statsite_address telemetry.dogstatsd_addr telemetry.dogstatsd_tags
+	auto_reload_config http_config.use_cache`)
 
 // Every key has one fate: nothing may be parsed and then forgotten.
 func TestEveryKeyHasAFate(t *testing.T) {

@@ -13,7 +13,9 @@ type settings struct {
 	preset   values            // what -dev sets below them
 	origin   map[string]string // new name -> deprecated name it was set by
 	dev      bool
+	files    string // the digest of the files
 	warnings []string
+	running  *Config // that this is to take over from; nil at the start
 }
 
 // devPresets are the values of -dev. Raft's shorter timeouts are in raftTimeouts.
@@ -51,6 +53,7 @@ func gather(f *Flags) (*settings, error) {
 	if err != nil {
 		return s, err
 	}
+	s.files = digestOf(files)
 	s.user.merge(f.lists)
 	if err := s.apply(files); err != nil {
 		return s, err

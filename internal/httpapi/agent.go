@@ -40,8 +40,8 @@ func notNilMap[V any](m map[string]V) map[string]V {
 }
 
 func (h *Handler) agentMembers(w http.ResponseWriter, r *request) error {
-	if r.has("wan") {
-		return badRequest("Invalid query parameter: \"wan\" - this server is in no WAN pool: federation of datacenters is not served")
+	if err := refuseWAN(r); err != nil {
+		return err
 	}
 	if segment := r.query.Get("segment"); segment != "" && segment != "_all" {
 		return badRequest("Invalid query parameter: \"segment\" - Network segments are a Consul Enterprise feature")

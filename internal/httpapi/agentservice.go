@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 
@@ -113,8 +114,20 @@ func (h *Handler) agentServiceRegister(w http.ResponseWriter, r *request) error 
 			return err
 		}
 	}
-	return local.AddService(r.Context(), def, secretOf(r), localstate.FromAPI, r.flag("replace-existing-checks"))
+	if err := local.AddService(r.Context(), def, secretOf(r), localstate.FromAPI, r.flag("replace-existing-checks")); err != nil {
+		return err
+	}
+	if h.backend.KnownLeader() {
+		ctx, cancel := context.WithTimeout(r.Context(), catalogWait)
+		defer cancel()
+		local.AwaitService(ctx, def.ID)
+	}
+	return nil
 }
+
+// catalogWait is how long a registration waits at most for the catalog. It is good without, but clients like to find in the catalog
+// what they have just registered.
+const catalogWait = 500 * time.Millisecond
 
 // flag tells whether a parameter is there and not false.
 func (r *request) flag(name string) bool {

@@ -85,6 +85,7 @@ type Backend interface {
 	// Monitor writes what the process logs from now on, at a level (empty is info) and above, as text or as JSON, and flushes after
 	// every line, until ctx is done, which is no error. It fails with a logging.UnknownLevelError before it has written anything.
 	Monitor(ctx context.Context, w io.Writer, level string, json bool) error
+	Process
 	// Events are the events that users have fired and that have reached this agent.
 	Events() Events
 }

@@ -26,8 +26,8 @@ func (h *Handler) catalogRoutes() []route {
 		put("/v1/catalog/deregister", h.catalogDeregister),
 		get("/v1/catalog/nodes", h.catalogNodes),
 		get("/v1/catalog/services", h.catalogServices),
-		get("/v1/catalog/service/", h.catalogService),
-		get("/v1/catalog/connect/", h.catalogConnect),
+		get("/v1/catalog/service/", h.cached(h.catalogService)),
+		get("/v1/catalog/connect/", h.cached(h.catalogConnect)),
 		get("/v1/catalog/node/", h.catalogNode),
 		get("/v1/catalog/node-services/", h.catalogNodeServices),
 	}

@@ -31,8 +31,9 @@ func viewService(s *record.NodeService) *record.NodeService {
 	return &v
 }
 
+// weightsOf are the weights of an instance: 1 and 1 if none are given. Clients that have none to give write two zeros.
 func weightsOf(s *record.NodeService) *record.Weights {
-	if s.Weights == nil {
+	if s.Weights == nil || s.Weights.Passing == 0 && s.Weights.Warning == 0 {
 		return &record.Weights{Passing: 1, Warning: 1}
 	}
 	return s.Weights

@@ -33,6 +33,8 @@ type Config struct {
 	DefaultACLPolicy string
 	// DownACLPolicy is shown with tokens, and of no other effect.
 	DownACLPolicy string
+	// CacheDisabled makes ?cached without effect.
+	CacheDisabled bool
 	// MaxHeaderBytes is the largest size of a request's headers, its first line included. Default 1 MiB.
 	MaxHeaderBytes int
 }

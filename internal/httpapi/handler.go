@@ -27,6 +27,7 @@ type Handler struct {
 	headers  map[string][]string // of every answer; never changed
 
 	traffic  traffic
+	answered *answered
 	monitors atomic.Int32 // clients that read along the log
 	debug    atomic.Bool  // profiling without ACLs
 
@@ -36,7 +37,8 @@ type Handler struct {
 
 // New returns a handler that answers from b.
 func New(cfg Config, b Backend, log hclog.Logger) *Handler {
-	h := &Handler{cfg: cfg.withDefaults(), backend: b, log: log, exact: map[string]*route{}, stopped: make(chan struct{})}
+	h := &Handler{cfg: cfg.withDefaults(), backend: b, log: log, exact: map[string]*route{}, stopped: make(chan struct{}),
+		answered: newAnswered()}
 	h.headers = commonHeaders(h.cfg)
 	for _, r := range h.routes() {
 		if r.prefix {

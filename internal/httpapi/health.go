@@ -20,9 +20,9 @@ func (h *Handler) healthRoutes() []route {
 		get("/v1/health/node/", h.healthNode),
 		get("/v1/health/checks/", h.healthChecks),
 		get("/v1/health/state/", h.healthState),
-		get("/v1/health/service/", h.healthService),
-		get("/v1/health/connect/", h.healthConnect),
-		get("/v1/health/ingress/", h.healthIngress),
+		get("/v1/health/service/", h.cached(h.healthService)),
+		get("/v1/health/connect/", h.cached(h.healthConnect)),
+		get("/v1/health/ingress/", h.cached(h.healthIngress)),
 	}
 }
 

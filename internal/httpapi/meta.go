@@ -17,6 +17,10 @@ var (
 	headerLeader     = []string{"leader"}
 	headerStale      = []string{"stale"}
 	headerConsistent = []string{"consistent"}
+
+	headerHit   = []string{"HIT"}
+	headerMiss  = []string{"MISS"}
+	headerNoAge = []string{"0"}
 )
 
 // commonHeaders are the headers of every answer.

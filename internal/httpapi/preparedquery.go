@@ -115,7 +115,7 @@ func (h *Handler) setPreparedQuery(r *request, q *record.PreparedQuery) error {
 // preparedQueryGet serves one query, and what is done with it.
 func (h *Handler) preparedQueryGet(w http.ResponseWriter, r *request) error {
 	if name, ok := strings.CutSuffix(r.tail, executeSuffix); ok {
-		return h.preparedQueryExecute(w, r, name)
+		return h.cached(func(w http.ResponseWriter, r *request) error { return h.preparedQueryExecute(w, r, name) })(w, r)
 	}
 	if name, ok := strings.CutSuffix(r.tail, explainSuffix); ok {
 		return h.preparedQueryExplain(w, r, name)

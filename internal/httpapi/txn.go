@@ -267,7 +267,7 @@ func writeTxn(w http.ResponseWriter, r *request, results []state.TxnResult, errs
 			v.Service = viewService(x.Service)
 		}
 		if x.Check != nil {
-			v.Check = viewCheck(x.Check)
+			v.Check = x.Check // a check of a node has null for tags here, and an empty list elsewhere
 		}
 		answer.Results = append(answer.Results, v)
 	}

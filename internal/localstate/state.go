@@ -52,6 +52,7 @@ type State struct {
 	checks     map[string]*check
 	gone       map[item]string // to be removed from the catalog, with the token to do it
 	moved      chan struct{}   // closed and replaced when a service changes
+	pushed     chan struct{}   // closed and replaced when what was not in sync has been written, or tried to
 	restored   bool
 
 	trigger chan struct{} // something is not in sync
@@ -83,7 +84,7 @@ func New(c Config) (*State, error) {
 	return &State{
 		config: c, log: c.Logger, node: c.Node, discard: c.DiscardCheckOutput,
 		services: map[string]*service{}, checks: map[string]*check{}, gone: map[item]string{},
-		moved: make(chan struct{}), trigger: make(chan struct{}, 1), resync: make(chan struct{}, 1), synced: make(chan struct{}),
+		moved: make(chan struct{}), pushed: make(chan struct{}), trigger: make(chan struct{}, 1), resync: make(chan struct{}, 1), synced: make(chan struct{}),
 	}, nil
 }
 

@@ -152,5 +152,9 @@ func (s *State) push(ctx context.Context) error {
 			break
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.pushed)
+	s.pushed = make(chan struct{})
 	return errors.Join(failures...)
 }
