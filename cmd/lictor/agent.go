@@ -35,7 +35,7 @@ in memory; else -data-dir names the directory that survives restarts.
 
 The configuration is Consul's, flags and files. What this release does not
 serve is accepted with a warning, so that an existing file starts; what would
-protect and is not served yet (ACLs, TLS, gossip encryption) is refused.
+protect and is not served yet (TLS, gossip encryption) is refused.
 
 SIGHUP and PUT /v1/agent/reload read the files again, and with
 -auto-reload-config a change of them does: log level, connection limit,

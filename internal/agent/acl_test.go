@@ -153,6 +153,41 @@ func TestAgentTokens(t *testing.T) {
 	}
 }
 
+// A reload takes the tokens of the configuration over; what was set over the API stays.
+func TestReloadTakesTokensOver(t *testing.T) {
+	a := startWithACLs(t, "", "deny", managementSecret)
+	if status, _ := asToken(t, a, "", "GET", "/v1/acl/tokens", ""); status != 403 {
+		t.Fatalf("without a default token: %d", status)
+	}
+	config := load(t, "-dev", "-hcl="+aclsOn, `-hcl=acl { tokens { default = "`+managementSecret+`" } }`)
+	if err := a.Reload(config); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := asToken(t, a, "", "GET", "/v1/acl/tokens", ""); status != 200 {
+		t.Errorf("with a default token: %d %s", status, body)
+	}
+	asToken(t, a, managementSecret, "PUT", "/v1/agent/token/default", `{"Token":"nobody's"}`)
+	if err := a.Reload(config); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := asToken(t, a, "", "GET", "/v1/acl/tokens", ""); status != 403 || body != "ACL not found" {
+		t.Errorf("with another default token, set over the API: %d %s", status, body)
+	}
+}
+
+// With enable_key_list_policy reading below a prefix needs the right to list it.
+func TestKeyListPolicy(t *testing.T) {
+	for policy, want := range map[string]int{"false": 200, "true": 403} {
+		a := startWithACLs(t, "", "deny", managementSecret, "-hcl=acl { enable_key_list_policy = "+policy+" }")
+		asToken(t, a, managementSecret, "PUT", "/v1/kv/app/x", "v")
+		asToken(t, a, managementSecret, "PUT", "/v1/acl/policy", `{"Name":"reads","Rules":"key_prefix \"\" { policy = \"read\" }"}`)
+		asToken(t, a, managementSecret, "PUT", "/v1/acl/token", `{"SecretID":"11111111-2222-3333-4444-555555555555","Policies":[{"Name":"reads"}]}`)
+		if status, body := asToken(t, a, "11111111-2222-3333-4444-555555555555", "GET", "/v1/kv/app/?recurse", ""); status != want {
+			t.Errorf("enable_key_list_policy = %s: %d %s, want %d", policy, status, body, want)
+		}
+	}
+}
+
 func TestAgentTokensNeedACLs(t *testing.T) {
 	a := start(t, load(t, "-dev"))
 	if status, body := asToken(t, a, "", "PUT", "/v1/agent/token/default", `{"Token":"x"}`); status != 401 || body != "ACL support disabled" {
