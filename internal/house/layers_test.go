@@ -29,7 +29,7 @@ var layers = []layer{
 		"internal/telemetry", "internal/userevent", "internal/meshca", "internal/definition", "internal/healthcheck", "internal/localstate",
 	}},
 	{"leaves", false, []string{
-		"internal/msgpack", "internal/golden", "internal/atomicfile", "internal/version", "internal/progress", "internal/house",
+		"internal/msgpack", "internal/golden", "internal/testproc", "internal/atomicfile", "internal/version", "internal/progress", "internal/house",
 	}},
 }
 

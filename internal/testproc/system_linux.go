@@ -1,6 +1,4 @@
-//go:build clients
-
-package interop
+package testproc
 
 import "syscall"
 

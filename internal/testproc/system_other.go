@@ -1,6 +1,6 @@
-//go:build clients && unix && !linux
+//go:build !linux
 
-package interop
+package testproc
 
 import "syscall"
 
