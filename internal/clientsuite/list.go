@@ -1,58 +1,121 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"fmt"
 	"os"
-	"regexp"
+	"path/filepath"
 	"slices"
+	"strings"
 )
+
+// A standing is what is expected of a test.
+type standing string
+
+const (
+	required standing = "required" // of api-suite.txt
+	clusters standing = "clusters" // of api-suite.txt, but it needs a second server
+	passes   standing = "passes"   // of the rest
+	open     standing = "open"     // of the rest: Lictor ought to serve what it needs, and does not
+	outside  standing = "outside"  // of the rest: it needs what Lictor does not mean to serve
+	unlisted standing = "unlisted" // in no list
+)
+
+// counts tells whether a test of this standing must pass.
+func (s standing) counts() bool { return s == required || s == passes || s == unlisted }
 
 // A test is one of the client's, by the name of its function.
 type test struct {
-	name    string
-	waiting bool // it needs a second server
+	name string
+	standing
+	note string // why it is not expected to pass
 }
 
-type list []test
-
-// readList reads the tests, one name a line, and which of them need a second server.
-func readList(path, waitingPath string) (list, error) {
-	names, err := readNames(path)
+// readTests merges the lists in a folder: those that must pass first, then the rest.
+func readTests(dir string) ([]test, error) {
+	all, err := readList(filepath.Join(dir, "api-suite.txt"), plain(required))
 	if err != nil {
 		return nil, err
 	}
-	waiting, err := readNames(waitingPath)
+	waiting, err := readList(filepath.Join(dir, "api-suite-clusters.txt"), plain(clusters))
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range waiting {
-		if !slices.Contains(names, name) {
-			return nil, fmt.Errorf("%s names %s, which %s does not", waitingPath, name, path)
+	for _, w := range waiting {
+		i := find(all, w.name)
+		if i < 0 {
+			return nil, fmt.Errorf("api-suite-clusters.txt names %s, which api-suite.txt does not", w.name)
 		}
+		all[i].standing = clusters
 	}
-	var l list
-	for _, name := range names {
-		l = append(l, test{name, slices.Contains(waiting, name)})
-	}
-	return l, nil
-}
-
-func readNames(path string) (names []string, err error) {
-	b, err := os.ReadFile(path)
+	rest, err := readList(filepath.Join(dir, "api-suite-rest.txt"), annotated)
 	if err != nil {
-		return nil, fmt.Errorf("read the list of tests: %w", err)
+		return nil, err
 	}
-	for _, field := range bytes.Fields(b) {
-		name := string(field)
-		if slices.Contains(names, name) {
-			return nil, fmt.Errorf("%s names %s twice", path, name)
+	for _, t := range rest {
+		if find(all, t.name) >= 0 {
+			return nil, fmt.Errorf("api-suite-rest.txt names %s, which api-suite.txt does too", t.name)
 		}
-		names = append(names, name)
 	}
-	return names, nil
+	return append(all, rest...), nil
 }
 
-func (l list) matching(pattern *regexp.Regexp) list {
-	return slices.DeleteFunc(slices.Clone(l), func(t test) bool { return !pattern.MatchString(t.name) })
+func find(tests []test, name string) int {
+	return slices.IndexFunc(tests, func(t test) bool { return t.name == name })
+}
+
+// readList reads a test from every line that is not empty and does not begin with #.
+func readList(path string, parse func(line string) (test, error)) ([]test, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read a list of tests: %w", err)
+	}
+	defer f.Close()
+	var all []test
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		t, err := parse(line)
+		if err == nil && find(all, t.name) >= 0 {
+			err = fmt.Errorf("%s stands there twice", t.name)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+		all = append(all, t)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return all, nil
+}
+
+// plain reads lines of a name alone.
+func plain(s standing) func(string) (test, error) {
+	return func(line string) (test, error) {
+		if !strings.HasPrefix(line, "Test") || strings.ContainsAny(line, " \t") {
+			return test{}, fmt.Errorf("%q is not the name of a test", line)
+		}
+		return test{name: line, standing: s}, nil
+	}
+}
+
+// annotated reads lines of the rest: NAME passes, NAME open WHY, or NAME outside WHY.
+func annotated(line string) (test, error) {
+	name, what, _ := strings.Cut(line, " ")
+	word, note, _ := strings.Cut(strings.TrimSpace(what), " ")
+	t, err := plain(standing(word))(name)
+	t.note = strings.TrimSpace(note)
+	switch {
+	case err != nil:
+		return test{}, err
+	case t.standing == passes && t.note == "":
+	case (t.standing == open || t.standing == outside) && t.note != "":
+	default:
+		return test{}, fmt.Errorf("%q is not understood: say NAME passes, NAME open WHY or NAME outside WHY", line)
+	}
+	return t, nil
 }

@@ -1,72 +1,87 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 )
 
-func TestReadList(t *testing.T) {
+func TestReadTests(t *testing.T) {
 	tests := []struct {
-		name, list, waiting string
-		want                string // names, * after those that wait
-		fault               string
+		name, list, clusters, rest string
+		want                       string
+		fault                      string
 	}{
-		{"some wait", "TestA\nTestB\n", "TestB\n", "TestA TestB*", ""},
-		{"none waits", "TestA\nTestB", "", "TestA TestB", ""},
-		{"twice", "TestA\nTestA\n", "", "", "TestA twice"},
-		{"waits but is not listed", "TestA\n", "TestB\n", "", "names TestB, which"},
+		{"standings", "# must\nTestA\n\nTestB\n", "TestB\n", "TestC passes\nTestD open not yet\nTestE outside  of it\n",
+			"TestA required;TestB clusters;TestC passes;TestD open not yet;TestE outside of it", ""},
+		{"no line end", "TestA", "", "", "TestA required", ""},
+		{"twice", "TestA\nTestA\n", "", "", "", "TestA stands there twice"},
+		{"twice in the rest", "TestA\n", "", "TestC passes\nTestC passes\n", "", "TestC stands there twice"},
+		{"in two lists", "TestA\n", "", "TestA passes\n", "", "names TestA, which api-suite.txt does too"},
+		{"waits but is not listed", "TestA\n", "TestB\n", "", "", "names TestB, which api-suite.txt does not"},
+		{"no test", "BenchmarkA\n", "", "", "", `"BenchmarkA" is not the name`},
+		{"a note where none belongs", "TestA passes\n", "", "", "", `"TestA passes" is not the name`},
+		{"nothing said", "TestA\n", "", "TestC\n", "", `"TestC" is not understood`},
+		{"another word", "TestA\n", "", "TestC fails badly\n", "", `"TestC fails badly" is not understood`},
+		{"no reason", "TestA\n", "", "TestC outside\n", "", `"TestC outside" is not understood`},
+		{"a reason to pass", "TestA\n", "", "TestC passes now\n", "", `"TestC passes now" is not understood`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			l, err := readList(write(t, tt.list), write(t, tt.waiting))
+			dir := t.TempDir()
+			for name, text := range map[string]string{"": tt.list, "-clusters": tt.clusters, "-rest": tt.rest} {
+				if err := os.WriteFile(filepath.Join(dir, "api-suite"+name+".txt"), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			all, err := readTests(dir)
 			if tt.fault != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.fault) {
 					t.Fatalf("error %v, want one with %q", err, tt.fault)
 				}
 				return
 			}
-			if err != nil || l.text() != tt.want {
-				t.Errorf("got %s, %v; want %s", l.text(), err, tt.want)
+			if got := text(all); err != nil || got != tt.want {
+				t.Errorf("got %s, %v; want %s", got, err, tt.want)
 			}
 		})
 	}
 }
 
-// The lists of the repository are what scripts/api-suite runs without options.
+func TestReadTestsWithoutLists(t *testing.T) {
+	if _, err := readTests(t.TempDir()); err == nil || !strings.Contains(err.Error(), "api-suite.txt") {
+		t.Errorf("error %v, want one that names the file", err)
+	}
+}
+
+func text(tests []test) string {
+	var all []string
+	for _, t := range tests {
+		all = append(all, strings.TrimSpace(fmt.Sprint(t.name, " ", t.standing, " ", t.note)))
+	}
+	return strings.Join(all, ";")
+}
+
+// The lists of the repository belong together, and to the client that go.mod requires.
 func TestListsOfTheRepository(t *testing.T) {
-	l, err := readList("../../testdata/api-suite.txt", "../../testdata/api-suite-clusters.txt")
+	all, err := readTests("../../testdata")
 	if err != nil {
 		t.Fatal(err)
 	}
-	waiting := strings.Count(l.text(), "*")
-	if len(l) != 140 || waiting > 5 {
-		t.Errorf("%d tests, %d of them waiting; want all 140 of the list, and at most 5", len(l), waiting)
+	count := map[standing]int{}
+	for _, t := range all {
+		count[t.standing]++
 	}
-	if got := l.matching(regexp.MustCompile(`RaftLeader`)).text(); !strings.HasPrefix(got, "TestAPI_OperatorRaftLeaderTransfer") {
-		t.Errorf("matching RaftLeader: %s", got)
+	if count[required]+count[clusters] != 140 || count[clusters] > 5 {
+		t.Errorf("%d tests must pass and %d wait for clusters; want 140 together, of which at most 5 wait", count[required], count[clusters])
 	}
-}
-
-func (l list) text() string {
-	var names []string
-	for _, t := range l {
-		name := t.name
-		if t.waiting {
-			name += "*"
-		}
-		names = append(names, name)
-	}
-	return strings.Join(names, " ")
-}
-
-func write(t *testing.T, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "list")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	mod, err := os.ReadFile("../../go.mod")
+	if err != nil {
 		t.Fatal(err)
 	}
-	return path
+	if !strings.Contains(string(mod), client+" "+version) {
+		t.Errorf("go.mod does not require %s %s: the lists are for that one", client, version)
+	}
 }

@@ -5,58 +5,86 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"regexp"
-	"runtime"
+	"strings"
 	"syscall"
 	"time"
 )
 
-const usage = `Usage: api-suite [options]
+const usage = `Usage: scripts/api-suite [options]
 
-Runs the tests of Consul's official Go client against Lictor, and prints a line for
-each and how many have passed. The exit code is 1 unless all have, and 2 for a wrong
-command line. Tests that need a second server are reported apart and do not count.
+Runs tests of Consul's official Go client, ` + client + ` ` + version + `,
+against the lictor of this tree, which they find as "consul". It prints a line for
+each test, with the reason under one that has failed, and how many have passed. The
+go command fetches the client and what its tests need from the Go module proxy.
+
+The tests that must pass are in testdata/api-suite.txt. Those of them that need a
+second server (testdata/api-suite-clusters.txt) are not run unless -all or -also asks
+for them. All other tests of the client are in testdata/api-suite-rest.txt, with what
+is known of them: they pass, they are open, or they need a part of Consul that Lictor
+does not serve.
 
 Options:
 `
 
+const exits = `
+Exit code: 0 if all tests that were run and must pass have passed, in every run; 1 if
+not, or if the tests could not be built; 2 for a wrong command line.
+
+Examples:
+  scripts/api-suite -failures                       what must pass, and does not
+  scripts/api-suite -run 'Lock|Semaphore' -count 9   the same tests 9 times in a row
+  scripts/api-suite -also TestAPI_AgentHost -v      one more, with all that it says
+  scripts/api-suite -all -failures                  the whole suite
+`
+
 // options are what the command line says.
 type options struct {
+	choice
 	lictor   string
-	list     string
-	waiting  string
-	run      *regexp.Regexp
+	lists    string
 	count    int
 	parallel int
 	timeout  time.Duration
 	verbose  bool
-	failures bool
+	brief    bool
 }
 
-func parse(args []string) (*options, error) {
-	o := &options{}
+// parse reads the command line. What it prints for -h goes to help.
+func parse(args []string, help io.Writer) (*options, error) {
+	o := &options{choice: choice{also: map[string]bool{}}}
 	fs := flag.NewFlagSet("api-suite", flag.ContinueOnError)
-	fs.Usage = func() {
-		fmt.Fprint(fs.Output(), usage)
-		fs.PrintDefaults()
-	}
-	run := fs.String("run", "", "run only the tests whose names match the `regexp`")
-	fs.IntVar(&o.count, "count", 1, "run each test so many `times`; it has passed if it passed every time")
-	fs.IntVar(&o.parallel, "parallel", 2*runtime.NumCPU(), "`number` of tests that run at a time; most of the time they wait")
-	fs.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how `long` a test may take")
+	fs.SetOutput(io.Discard) // the caller prints errors
+	run := fs.String("run", "", "run only tests whose names match the `regexp`")
+	also := fs.String("also", "", "run these `tests` too, by name, separated by commas, whatever the lists and -run say")
+	fs.BoolVar(&o.all, "all", false, "run the whole suite; those of the rest that are said to pass must pass, too")
+	fs.IntVar(&o.count, "count", 1, "run each test so many `times` in a row; it has passed if it passed every time")
+	fs.IntVar(&o.parallel, "parallel", 4, "`number` of tests that run at a time; each takes a block of ports, of which there are about 15")
+	fs.DurationVar(&o.timeout, "timeout", 2*time.Minute, "`time` that a test may take")
+	fs.BoolVar(&o.brief, "failures", false, "of the tests that must pass, print only those that have not")
 	fs.BoolVar(&o.verbose, "v", false, "print all that the tests and their servers say")
-	fs.BoolVar(&o.failures, "failures", false, "print the first error of each test that has failed")
-	fs.StringVar(&o.lictor, "lictor", "", "the lictor `binary` to test")
-	fs.StringVar(&o.list, "list", "testdata/api-suite.txt", "`file` that lists the tests")
-	fs.StringVar(&o.waiting, "waiting", "testdata/api-suite-clusters.txt", "`file` that lists those of them that need a second server")
-	if err := fs.Parse(args); err != nil {
+	fs.StringVar(&o.lists, "lists", "testdata", "`folder` with the lists of tests")
+	fs.StringVar(&o.lictor, "lictor", "", "`binary` to test; the default is the one that the script has built")
+	err := fs.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(help, usage)
+		fs.SetOutput(help)
+		fs.PrintDefaults()
+		fmt.Fprint(help, exits)
+	}
+	if err != nil {
 		return nil, err
 	}
-	var err error
 	if o.run, err = regexp.Compile(*run); err != nil {
 		return nil, fmt.Errorf("-run: %w", err)
+	}
+	for name := range strings.SplitSeq(*also, ",") {
+		if name != "" {
+			o.also[name] = true
+		}
 	}
 	return o, o.check(fs.Args())
 }
@@ -64,9 +92,11 @@ func parse(args []string) (*options, error) {
 func (o *options) check(rest []string) error {
 	switch {
 	case len(rest) > 0:
-		return fmt.Errorf("unexpected argument %q: tests are named with -run", rest[0])
+		return fmt.Errorf("unexpected argument %q: name tests with -run or -also", rest[0])
 	case o.count < 1, o.parallel < 1, o.timeout <= 0:
 		return errors.New("-count, -parallel and -timeout must be above 0")
+	case o.verbose && o.brief:
+		return errors.New("-v and -failures contradict each other")
 	case o.lictor == "":
 		return errors.New("name the binary to test with -lictor")
 	}
@@ -74,49 +104,54 @@ func (o *options) check(rest []string) error {
 }
 
 func main() {
-	o, err := parse(os.Args[1:])
+	o, err := parse(os.Args[1:], os.Stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		return
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "api-suite:", err)
+		fmt.Fprintf(os.Stderr, "api-suite: %v; scripts/api-suite -h lists the options\n", err)
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	passed, err := o.all(ctx)
+	good, err := o.execute(ctx)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "api-suite:", err)
 	}
-	if err != nil || !passed {
+	if err != nil || !good {
 		os.Exit(1)
 	}
 }
 
-// all runs the tests and tells whether every one that counts has passed.
-func (o *options) all(ctx context.Context) (passed bool, err error) {
-	tests, err := readList(o.list, o.waiting)
+// execute runs the tests and tells whether every one that must pass has.
+func (o *options) execute(ctx context.Context) (good bool, err error) {
+	listed, err := readTests(o.lists)
 	if err != nil {
 		return false, err
 	}
-	if tests = tests.matching(o.run); len(tests) == 0 {
-		return false, fmt.Errorf("no test of %s matches %q", o.list, o.run)
-	}
-	dir, err := os.MkdirTemp("", "lictor-api-")
+	dir, err := os.MkdirTemp("", "api-suite-")
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	s, err := build(ctx, dir, o.lictor)
 	if err != nil {
-		return false, fmt.Errorf("build the suite of %s: %w", client, err)
+		return false, err
 	}
 	s.timeout = o.timeout
-	r := &report{out: os.Stdout, verbose: o.verbose, failures: o.failures}
-	for _, results := range s.run(ctx, tests, o.count, o.parallel) {
-		r.add(<-results)
+	tests, left, err := o.of(listed, s.tests)
+	if err != nil {
+		return false, err
 	}
-	if err := ctx.Err(); err != nil {
+	fmt.Printf("%s %s: running %d of its %d tests\n", client, version, len(tests), len(s.tests))
+	r := &report{out: os.Stdout, verbose: o.verbose, brief: o.brief}
+	r.begin(left)
+	for _, results := range s.run(ctx, tests, o.count, o.parallel) {
+		if res := <-results; ctx.Err() == nil {
+			r.add(res)
+		}
+	}
+	if ctx.Err() != nil {
 		return false, errors.New("stopped by a signal")
 	}
 	return r.finish(), nil

@@ -9,58 +9,97 @@ import (
 
 // A report prints results and counts them.
 type report struct {
-	out      io.Writer
-	verbose  bool
-	failures bool
+	out     io.Writer
+	verbose bool // all that tests and servers say
+	brief   bool // of the tests that must pass, only those that have not
 
 	passed, failed, missing int
-	waiting                 []result
+	apart                   []result // tests that need not pass
 }
 
-// add prints the line of a test and, where asked for, what it said.
+// begin tells of the tests that are not run only because they need a second server.
+func (r *report) begin(left []test) {
+	for _, t := range left {
+		fmt.Fprintf(r.out, "not run, it needs a second server: %s\n", t.name)
+	}
+}
+
+// add counts a test, and prints its line and why it has failed.
 func (r *report) add(t result) {
-	if r.verbose {
-		fmt.Fprintf(r.out, "=== %s\n%s\n", t.test.name, strings.TrimSpace(t.output))
-	}
-	if t.test.waiting {
-		r.waiting = append(r.waiting, t)
-		return
-	}
-	r.line(t)
 	switch {
-	case t.outcome == missing:
+	case t.outcome == missing: // of any standing: its list is wrong
 		r.missing++
+	case !t.counts():
+		r.apart = append(r.apart, t)
+		r.said(t)
+		return
 	case t.failed > 0:
 		r.failed++
 	default:
 		r.passed++
 	}
+	r.said(t)
+	if t.failed > 0 || !r.brief {
+		r.line(t, "")
+	}
 }
 
-func (r *report) line(t result) {
+// said prints the output of a test, where it is asked for.
+func (r *report) said(t result) {
+	if r.verbose {
+		fmt.Fprintf(r.out, "=== %s\n%s\n", t.name, strings.TrimSpace(t.output))
+	}
+}
+
+func (r *report) line(t result, note string) {
 	runs := ""
-	if t.runs > 1 {
+	switch {
+	case t.runs > 1 && t.failed == 0:
+		runs = fmt.Sprintf(", %d runs", t.runs)
+	case t.runs > 1:
 		runs = fmt.Sprintf(", %d of %d runs failed", t.failed, t.runs)
 	}
-	fmt.Fprintf(r.out, "%s %s (%v%s)\n", t.outcome, t.test.name, t.took.Round(10*time.Millisecond), runs)
-	if r.failures && t.failed > 0 && t.outcome != missing {
+	if note != "" {
+		note = ": " + note
+	}
+	fmt.Fprintf(r.out, "%s %s (%v%s)%s\n", t.outcome, t.name, t.took.Round(10*time.Millisecond), runs, note)
+	if t.failed > 0 && t.outcome != missing {
 		fmt.Fprintf(r.out, "     %s\n", reason(t.output))
 	}
 }
 
-// finish prints the tests that do not count, and the sums. It tells whether all tests that count have passed.
+// finish prints the tests that need not pass, and the sums. It tells whether all tests that must pass have.
 func (r *report) finish() bool {
-	if len(r.waiting) > 0 {
-		fmt.Fprintf(r.out, "\nWaiting for clusters, not counted:\n")
-	}
-	for _, t := range r.waiting {
-		r.line(t)
-	}
-	for _, t := range r.waiting {
+	r.group(clusters, "They need a second server")
+	r.group(open, "Open")
+	r.group(outside, "Outside of what Lictor serves")
+	for _, t := range r.apart {
 		if t.failed == 0 {
-			fmt.Fprintf(r.out, "%s passes already: take it off the list of tests that wait for clusters\n", t.test.name)
+			fmt.Fprintf(r.out, "\n%s passes, though it is listed as one that does not: change the list\n", t.name)
 		}
 	}
 	fmt.Fprintf(r.out, "\npassed %d, failed %d, missing %d\n", r.passed, r.failed, r.missing)
 	return r.failed == 0 && r.missing == 0
+}
+
+// group prints the tests of a standing that need not pass.
+func (r *report) group(s standing, title string) {
+	good, bad := 0, 0
+	for _, t := range r.apart {
+		if t.standing != s {
+			continue
+		}
+		if good+bad == 0 {
+			fmt.Fprintf(r.out, "\n%s, not counted:\n", title)
+		}
+		if t.failed == 0 {
+			good++
+		} else {
+			bad++
+		}
+		r.line(t, t.note)
+	}
+	if good+bad > 0 {
+		fmt.Fprintf(r.out, "passed %d, failed %d of these\n", good, bad)
+	}
 }

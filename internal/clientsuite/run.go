@@ -6,22 +6,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
-// A result is how the runs of a test have ended.
-type result struct {
-	test   test
-	runs   int
-	failed int
-	took   time.Duration // all runs together
-	// Of the first run that has not passed, or of the last one:
-	outcome outcome
-	output  string
-}
-
 // run starts to run the tests, each so many times, so many at a time. Each channel gets the result of the test at its place.
-func (s *suite) run(ctx context.Context, tests list, count, parallel int) []chan result {
+func (s *suite) run(ctx context.Context, tests []test, count, parallel int) []chan result {
 	free := make(chan struct{}, parallel)
 	results := make([]chan result, len(tests))
 	for i := range tests {
@@ -41,23 +31,23 @@ func (s *suite) run(ctx context.Context, tests list, count, parallel int) []chan
 
 func (s *suite) repeat(ctx context.Context, t test, count int) result {
 	r := result{test: t}
+	if !s.tests[t.name] {
+		r.add(missing, 0, "")
+		return r
+	}
 	for range count {
 		start := time.Now()
 		outcome, output := s.once(ctx, t.name)
-		r.took += time.Since(start)
-		r.runs++
-		if r.failed == 0 {
-			r.outcome, r.output = outcome, output
+		for tries := 1; tries < 10 && strings.Contains(output, noPorts); tries++ {
+			outcome, output = s.once(ctx, t.name)
 		}
-		if outcome != passed {
-			r.failed++
-		}
-		if outcome == missing {
-			break
-		}
+		r.add(outcome, time.Since(start), output)
 	}
 	return r
 }
+
+// noPorts is what a test says that did not even begin, because it chose a few blocks of ports by chance and found all taken.
+const noPorts = "panic: freeport: cannot allocate port block"
 
 // once runs a test in a process of its own, and ends all that it has started.
 func (s *suite) once(ctx context.Context, name string) (outcome, string) {
@@ -92,11 +82,27 @@ func (s *suite) command(ctx context.Context, name, dir string, log *os.File) err
 	defer cancel()
 	cmd := exec.CommandContext(ctx, s.program, "-test.run=^"+name+"$", "-test.v", "-test.timeout="+s.timeout.String())
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.source, log, log
-	cmd.Env = append(os.Environ(), "PATH="+s.path, "TMPDIR="+dir)
+	cmd.Env = environment(os.Environ(), s.path, dir)
 	ownGroup(cmd)
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 	defer killGroup(cmd.Process.Pid)
 	return cmd.Wait()
+}
+
+// environment is that of a test: no setting for the caller's Consul reaches it, and the first consul on its PATH is the server under
+// test.
+func environment(from []string, path, temp string) (env []string) {
+	for _, v := range from {
+		name, value, _ := strings.Cut(v, "=")
+		switch {
+		case strings.HasPrefix(name, "CONSUL_"), name == "TMPDIR":
+		case name == "PATH":
+			env = append(env, "PATH="+path+string(os.PathListSeparator)+value)
+		default:
+			env = append(env, v)
+		}
+	}
+	return append(env, "TMPDIR="+temp)
 }

@@ -3,12 +3,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -34,6 +36,8 @@ func TestPlayPasses(t *testing.T) { play(t) }
 
 func TestPlayFails(t *testing.T) { play(t); t.Error("no") }
 
+func TestPlaySkips(t *testing.T) { play(t); t.Skip("not today") }
+
 func TestPlayPanics(t *testing.T) { play(t); panic("out") }
 
 func TestPlayHangs(t *testing.T) { play(t); select {} }
@@ -47,9 +51,24 @@ func TestPlayLeaves(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(os.Getenv("LICTOR_PRETEND_PID"), []byte(strconv.Itoa(cmd.Process.Pid)), 0o600); err != nil {
+	if err := os.WriteFile(os.Getenv("LICTOR_PRETEND_FILE"), []byte(strconv.Itoa(cmd.Process.Pid)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestPlayFindsPorts does so at the second try.
+func TestPlayFindsPorts(t *testing.T) {
+	play(t)
+	f, err := os.OpenFile(os.Getenv("LICTOR_PRETEND_FILE"), os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		f.Close()
+		panic("freeport: cannot allocate port block")
+	}
+}
+
+func TestPlayTellsItsEnvironment(t *testing.T) {
+	play(t)
+	fmt.Printf("address=%s path=%s\n", os.Getenv("CONSUL_HTTP_ADDR"), os.Getenv("PATH"))
 }
 
 func newPretended(t *testing.T, timeout time.Duration) *suite {
@@ -60,13 +79,17 @@ func newPretended(t *testing.T, timeout time.Duration) *suite {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	return &suite{dir: dir, source: dir, program: program, path: os.Getenv("PATH"), timeout: timeout}
+	tests := map[string]bool{"TestPlayPasses": true, "TestPlayFails": true, "TestPlayPanics": true, "TestPlaySkips": true,
+		"TestPlayHangs": true}
+	return &suite{dir: dir, source: dir, program: program, tests: tests, path: "/under-test", timeout: timeout}
 }
 
 func TestRunTellsOutcomes(t *testing.T) {
 	s := newPretended(t, time.Minute)
-	tests := list{{"TestPlayPasses", false}, {"TestPlayFails", false}, {"TestPlayPanics", false}, {"TestPlayAbsent", true}}
-	want := []string{"PASS 0 of 2", "FAIL 2 of 2", "FAIL 2 of 2", "MISS 1 of 1"}
+	tests := []test{
+		{name: "TestPlayPasses"}, {name: "TestPlayFails"}, {name: "TestPlayPanics"}, {name: "TestPlaySkips"}, {name: "TestPlayAbsent"},
+	}
+	want := []string{"PASS 0 of 2", "FAIL 2 of 2", "FAIL 2 of 2", "SKIP 2 of 2", "MISS 1 of 1"}
 	for i, results := range s.run(t.Context(), tests, 2, 2) {
 		r := <-results
 		if got := fmt.Sprintf("%s %d of %d", r.outcome, r.failed, r.runs); got != want[i] || r.test != tests[i] {
@@ -75,6 +98,34 @@ func TestRunTellsOutcomes(t *testing.T) {
 	}
 	if rest, err := os.ReadDir(s.dir); err != nil || len(rest) > 0 {
 		t.Errorf("left behind: %v, %v", rest, err)
+	}
+}
+
+func TestRunTriesAgainWithoutPorts(t *testing.T) {
+	s := newPretended(t, time.Minute)
+	s.tests["TestPlayFindsPorts"] = true
+	t.Setenv("LICTOR_PRETEND_FILE", filepath.Join(t.TempDir(), "tried"))
+	if r := s.repeat(t.Context(), test{name: "TestPlayFindsPorts"}, 1); r.outcome != passed || r.runs != 1 {
+		t.Errorf("%s after %d runs; it said:\n%s", r.outcome, r.runs, r.output)
+	}
+}
+
+func TestRunHidesTheCallersConsul(t *testing.T) {
+	t.Setenv("CONSUL_HTTP_ADDR", "production:8500")
+	outcome, output := newPretended(t, time.Minute).once(t.Context(), "TestPlayTellsItsEnvironment")
+	if outcome != passed || !strings.Contains(output, "address= path=/under-test"+string(os.PathListSeparator)) {
+		t.Errorf("got %s; it said:\n%s", outcome, output)
+	}
+}
+
+func TestRunStopsWithASignal(t *testing.T) {
+	s := newPretended(t, time.Minute)
+	ctx, stop := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, stop)
+	for _, results := range s.run(ctx, []test{{name: "TestPlayHangs"}, {name: "TestPlayPasses"}}, 1, 1) {
+		if r := <-results; r.outcome == passed {
+			t.Errorf("%s: %s", r.name, r.outcome)
+		}
 	}
 }
 
@@ -89,7 +140,7 @@ func TestRunEndsWhatHangs(t *testing.T) {
 func TestRunEndsWhatATestLeaves(t *testing.T) {
 	s := newPretended(t, time.Minute)
 	file := filepath.Join(t.TempDir(), "pid")
-	t.Setenv("LICTOR_PRETEND_PID", file)
+	t.Setenv("LICTOR_PRETEND_FILE", file)
 	if outcome, output := s.once(t.Context(), "TestPlayLeaves"); outcome != passed {
 		t.Fatalf("got %s, want PASS; it said:\n%s", outcome, output)
 	}

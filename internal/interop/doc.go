@@ -1,18 +1,17 @@
-// Package interop holds the tests that put Lictor beside programs which others wrote: consul-template, Consul's client for Node.js,
-// and Consul itself.
+// Package interop holds the tests that put Lictor beside programs which others wrote: Consul itself, consul-template, and Consul's
+// client for Node.js.
 //
-// The tests need the build tag clients and a Unix system:
+// Archives go to a real Consul and back, and from a real Consul to Lictor and back, family by family: what one server holds is filled in
+// over the API, saved, restored into the other, compared over the API, saved there, and restored into a new server of the first kind.
+// Consul is not fetched: whoever has it names it, and without it the tests are skipped, with a word on why:
 //
-//	go test -tags clients ./internal/interop
+//	LICTOR_TEST_CONSUL=/path/to/consul go test -v ./internal/interop
 //
-// The environment says what they find:
+// With the build tag clients the same exchange runs between two Lictors, which proves that the tests do what they say; and
+// consul-template, which the go command builds, and the npm package consul follow what changes in a Lictor:
 //
-//	LICTOR_TEST_CONSUL     a consul binary: archives are carried from it to Lictor and back, and from Lictor to it and back
-//	LICTOR_INTEROP_BINARY  a lictor to test instead of one that is built first
+//	go test -tags clients -v ./internal/interop
 //
-// Consul is not fetched: whoever has it names it. Without it those tests are skipped, and the same exchange runs between two Lictors,
-// which proves that the tests do what they say. consul-template is built by the go command, and kept in the user's cache folder; the
-// client for Node.js comes from the npm registry. A test whose program cannot be had is skipped, with the reason.
-//
-// Everything listens on the loopback interface, and every process is stopped by its number.
+// The tests need a Unix system. LICTOR_INTEROP_BINARY names a lictor to test instead of one that is built first. Everything listens on
+// the loopback interface, every process is stopped by its number, and no setting for the caller's own Consul reaches a program.
 package interop

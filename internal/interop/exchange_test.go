@@ -1,13 +1,13 @@
-//go:build clients && unix
+//go:build unix
 
 package interop
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -20,7 +20,7 @@ type family struct {
 	acls bool
 	// fill writes some of it.
 	fill func(*api.Client) error
-	// read reads what fill wrote, with the indexes, which an archive carries too. What an agent adds by itself is left out.
+	// read reads what fill wrote, with the indexes, which an archive carries too. What a server adds by itself is left out.
 	read func(*api.Client) (any, error)
 }
 
@@ -33,90 +33,112 @@ var families = []family{
 }
 
 func TestArchivesWithConsul(t *testing.T) {
-	consul := os.Getenv("LICTOR_TEST_CONSUL")
-	if consul == "" {
-		t.Skip("SKIPPED: LICTOR_TEST_CONSUL names no consul binary to exchange archives with")
-	}
-	t.Run("from Consul", func(t *testing.T) { exchange(t, consul, lictor) })
-	t.Run("from Lictor", func(t *testing.T) { exchange(t, lictor, consul) })
+	theirs := consul(t)
+	exchange(t, theirs, lictor)
+	exchange(t, lictor, theirs)
 }
 
-// What is done with a Consul is done between two Lictors wherever the tests run.
-func TestArchivesBetweenLictors(t *testing.T) { exchange(t, lictor, lictor) }
-
-// exchange carries each family from an agent of one kind to one of the other, and from there to another one of the first kind.
-func exchange(t *testing.T, from, to string) {
+// exchange carries each family from a server of one program to one of the other, and from there to a new one of the first.
+func exchange(t *testing.T, from, to program) {
 	for _, f := range families {
-		t.Run(f.name, func(t *testing.T) {
-			a := startAgent(t, from, f.acls)
-			if err := f.fill(a.client); err != nil {
-				t.Fatalf("fill: %v", err)
-			}
-			want := f.text(t, a)
-			if !strings.Contains(want, "interop") {
-				t.Fatalf("nothing to carry: the agent was filled, and answers %s", want)
-			}
-			b := startAgent(t, to, f.acls)
-			carry(t, a, b)
-			same(t, "after the way there", want, f.text(t, b))
-			c := startAgent(t, from, f.acls)
-			carry(t, b, c)
-			same(t, "after the way back", want, f.text(t, c))
-		})
+		t.Run(fmt.Sprintf("%s from %s to %s and back", f.name, from.name, to.name), func(t *testing.T) { f.carry(t, from, to) })
 	}
 }
 
-// carry saves an archive from an agent and restores it into another, whose state it must replace.
-func carry(t *testing.T, from, to *agent) {
+func (f family) carry(t *testing.T, from, to program) {
+	first := serve(t, from, f.acls)
+	if err := f.fill(first.client); err != nil {
+		t.Fatalf("fill %s: %v", from.name, err)
+	}
+	want, err := f.text(first)
+	if err != nil {
+		t.Fatalf("read what %s was filled with: %v", from.name, err)
+	}
+	if !strings.Contains(want, "interop") {
+		t.Fatalf("nothing to carry: %s was filled, and answers %s", from.name, want)
+	}
+	there := first.save(t)
+	to.inspects(t, there)
+	second := serve(t, to, f.acls)
+	second.restore(t, there)
+	f.same(t, second, want)
+
+	back := second.save(t)
+	from.inspects(t, back)
+	third := serve(t, from, f.acls)
+	third.restore(t, back)
+	f.same(t, third, want)
+}
+
+// text is what a server has of the family, as JSON.
+func (f family) text(s *server) (string, error) {
+	value, err := f.read(s.client)
+	if err != nil {
+		return "", err
+	}
+	text, err := json.MarshalIndent(value, "", " ")
+	return string(text), err
+}
+
+// same waits until a server has what is wanted: after a restore it has some start-up work to do.
+func (f family) same(t *testing.T, s *server, want string) {
 	t.Helper()
-	archive, _, err := from.client.Snapshot().Save(nil)
+	err := s.Await(patience, func() error {
+		got, err := f.text(s)
+		if err != nil {
+			return err
+		}
+		return difference(want, got)
+	})
 	if err != nil {
-		t.Fatalf("save: %v", err)
+		t.Fatalf("restored into %s: %v", s.program.name, err)
 	}
-	defer archive.Close()
-	b, err := io.ReadAll(archive)
+}
+
+// save fetches an archive into a file.
+func (s *server) save(t *testing.T) (path string) {
+	t.Helper()
+	body, _, err := s.client.Snapshot().Save(nil)
 	if err != nil {
-		t.Fatalf("save: %v", err)
+		t.Fatalf("save from %s: %v", s.program.name, err)
 	}
+	defer body.Close()
+	file, err := os.Create(filepath.Join(t.TempDir(), "state.snap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := io.Copy(file, body); err != nil {
+		t.Fatalf("save from %s: %v", s.program.name, err)
+	}
+	return file.Name()
+}
+
+// restore wants the archive to replace all that the server has.
+func (s *server) restore(t *testing.T, archive string) {
+	t.Helper()
+	file, err := os.Open(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
 	const stray = "stray"
-	if _, err := to.client.KV().Put(&api.KVPair{Key: stray}, nil); err != nil {
+	if _, err := s.client.KV().Put(&api.KVPair{Key: stray}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := to.client.Snapshot().Restore(nil, bytes.NewReader(b)); err != nil {
-		t.Fatalf("restore: %v", err)
+	if err := s.client.Snapshot().Restore(nil, file); err != nil {
+		t.Fatalf("restore into %s: %v", s.program.name, err)
 	}
-	if pair, _, err := to.client.KV().Get(stray, consistent()); err != nil || pair != nil {
-		t.Errorf("after the restore: %v, %v; want what was there before to be gone", pair, err)
-	}
-}
-
-// text is what an agent has of the family, as JSON.
-func (f family) text(t *testing.T, a *agent) string {
-	t.Helper()
-	v, err := f.read(a.client)
+	err = s.Await(patience, func() error {
+		pair, _, err := s.client.KV().Get(stray, consistent())
+		if err == nil && pair != nil {
+			err = fmt.Errorf("the key %q is still there", stray)
+		}
+		return err
+	})
 	if err != nil {
-		t.Fatalf("read: %v", err)
+		t.Fatalf("after the restore into %s: %v", s.program.name, err)
 	}
-	b, err := json.MarshalIndent(v, "", " ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
-// same fails the test with the lines around the first one that differs.
-func same(t *testing.T, when, want, got string) {
-	t.Helper()
-	if want == got {
-		return
-	}
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
-	i := 0
-	for i < len(w) && i < len(g) && w[i] == g[i] {
-		i++
-	}
-	around := func(lines []string) string { return strings.Join(lines[max(0, i-5):min(len(lines), i+5)], "\n") }
-	t.Errorf("%s the state differs in line %d; before:\n%s\nafter:\n%s", when, i+1, around(w), around(g))
 }
 
 // consistent asks for what has been written before, wherever it was.

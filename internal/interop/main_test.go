@@ -1,36 +1,37 @@
-//go:build clients && unix
+//go:build unix
 
 package interop
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/lictor-dr/lictor/internal/testproc"
 )
 
-// lictor is the path of the binary under test; TestMain sets it.
-var lictor string
+// lictor is the program under test; TestMain sets it, where a test needs it.
+var lictor program
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+// withClients is set by the build tag.
+var withClients bool
 
-func run(m *testing.M) int {
-	if lictor = os.Getenv("LICTOR_INTEROP_BINARY"); lictor != "" {
+func TestMain(m *testing.M) {
+	forgetConsul()
+	if !withClients && os.Getenv(consulVariable) == "" {
+		os.Exit(m.Run())
+	}
+	os.Exit(testproc.WithLictor("LICTOR_INTEROP_BINARY", func(binary string) int {
+		lictor = program{"Lictor", binary}
 		return m.Run()
+	}))
+}
+
+// forgetConsul drops the settings for the caller's own Consul, which clients and servers alike would take for theirs.
+func forgetConsul() {
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "CONSUL_") {
+			os.Unsetenv(name)
+		}
 	}
-	dir, err := os.MkdirTemp("", "lictor-interop-*")
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	lictor = filepath.Join(dir, "lictor")
-	build := exec.Command("go", "build", "-o", lictor, "../../cmd/lictor")
-	build.Stdout, build.Stderr = os.Stdout, os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Println("build lictor:", err)
-		return 1
-	}
-	return m.Run()
 }

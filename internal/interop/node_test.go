@@ -7,15 +7,15 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/consul/api"
-)
 
-const npmPackage = "consul@2.0.1"
+	"github.com/lictor-dr/lictor/internal/testproc"
+)
 
 func TestNodeClient(t *testing.T) {
 	dir := nodeClient(t)
@@ -32,88 +32,55 @@ func TestNodeClient(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.kind, func(t *testing.T) {
-			a := startAgent(t, lictor, false)
-			if err := tt.prepare(a.client); err != nil {
+			s := serve(t, lictor, false)
+			if err := tt.prepare(s.client); err != nil {
 				t.Fatalf("prepare: %v", err)
 			}
-			_, port, _ := strings.Cut(a.address, ":")
-			cmd := exec.Command("node", "client.js", port, tt.kind, tt.name)
+			cmd := exec.Command("node", "client.js", strconv.Itoa(s.port), tt.kind, tt.name)
 			cmd.Dir = dir
-			p := start(t, cmd)
+			p := testproc.Start(t, cmd)
 			// What is read is what the watch begins with.
-			if err := p.await(p.lines(tt.before, tt.before)); err != nil {
+			if err := p.Await(patience, printed(p, tt.before, tt.before)); err != nil {
 				t.Fatalf("before the change: %v", err)
 			}
-			if err := tt.change(a.client); err != nil {
+			if err := tt.change(s.client); err != nil {
 				t.Fatalf("change: %v", err)
 			}
-			if err := p.await(p.lines(tt.before, tt.before, tt.after)); err != nil {
+			if err := p.Await(patience, printed(p, tt.before, tt.before, tt.after)); err != nil {
 				t.Fatalf("after the change: %v", err)
 			}
 		})
 	}
 }
 
-// lines tells whether the process has printed these lines and no others.
-func (p *process) lines(want ...string) func() error {
+// printed tells whether the process has printed these lines and no others.
+func printed(p *testproc.Process, want ...string) func() error {
 	return func() error {
-		if got := strings.TrimSpace(p.said()); got != strings.Join(want, "\n") {
+		if got := strings.TrimSpace(p.Said()); got != strings.Join(want, "\n") {
 			return fmt.Errorf("it has printed:\n%s\nwant:\n%s", got, strings.Join(want, "\n"))
 		}
 		return nil
 	}
 }
 
-// nodeClient returns a folder with the client and the package that it needs.
+// nodeClient returns a folder with the client and the packages that it needs, as package-lock.json has them.
 func nodeClient(t *testing.T) string {
 	t.Helper()
-	needNode(t)
-	dir := t.TempDir()
-	source, err := os.ReadFile("testdata/client.js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "client.js"), source, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out, err := within(t, dir, "npm", "install", "--ignore-scripts", "--no-save", "--no-audit", "--no-fund", npmPackage)
-	if err != nil {
-		t.Skipf("SKIPPED: npm cannot install %s: %v\n%s", npmPackage, err, out)
-	}
-	return dir
-}
-
-// needNode skips the test where Node.js is missing. A CI machine that lacks it installs it.
-func needNode(t *testing.T) {
-	t.Helper()
-	if haveNode() {
-		return
-	}
-	if os.Getenv("CI") != "true" || os.Getuid() != 0 {
-		t.Skip("SKIPPED: node and npm are not on the PATH")
-	}
-	for _, args := range [][]string{{"update", "-qq"}, {"install", "-y", "-qq", "--no-install-recommends", "nodejs", "npm"}} {
-		if out, err := within(t, "", "apt-get", args...); err != nil {
-			t.Skipf("SKIPPED: node and npm are not on the PATH, and cannot be installed: %v\n%s", err, out)
+	for _, name := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skipf("SKIPPED: %s is not on the PATH", name)
 		}
 	}
-	if !haveNode() {
-		t.Fatal("node and npm are not on the PATH after they were installed")
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/node")); err != nil {
+		t.Fatal(err)
 	}
-}
-
-func haveNode() bool {
-	_, node := exec.LookPath("node")
-	_, npm := exec.LookPath("npm")
-	return node == nil && npm == nil
-}
-
-// within runs a command that may take minutes, and returns what it prints.
-func within(t *testing.T, dir, name string, args ...string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, name, args...)
+	cmd := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	return cmd.CombinedOutput()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("npm cannot install the packages of testdata/node (does it reach its registry?): %v\n%s", err, out)
+	}
+	return dir
 }

@@ -7,10 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/hashicorp/consul/api"
+
+	"github.com/lictor-dr/lictor/internal/testproc"
 )
 
 const (
@@ -55,6 +56,11 @@ var renderings = []rendering{
 		instance("web", "app-2", api.HealthPassing), "app-1 10.2.0.1:80;app-2 10.2.0.1:80;",
 	},
 	{
+		"health", `{{ range service "web|any" }}{{ .ID }}={{ .Status }};{{ end }}`,
+		registered("web", api.HealthPassing), "web=passing;",
+		reported("web", api.HealthCritical), "web=critical;",
+	},
+	{
 		"services", `{{ range services }}{{ if ne .Name "consul" }}{{ .Name }}:{{ join "," .Tags }};{{ end }}{{ end }}`,
 		instance("web", "app-1", api.HealthPassing), "web:v1;",
 		instance("db", "app-1", api.HealthPassing), "db:v1;web:v1;",
@@ -85,6 +91,19 @@ func instance(service, node, status string) func(*api.Client) error {
 	}
 }
 
+// registered registers a service with the agent, with a check whose status is reported to it.
+func registered(service, status string) func(*api.Client) error {
+	return func(c *api.Client) error {
+		return c.Agent().ServiceRegister(&api.AgentServiceRegistration{
+			Name: service, Port: 80, Check: &api.AgentServiceCheck{TTL: "1h", Status: status},
+		})
+	}
+}
+
+func reported(service, status string) func(*api.Client) error {
+	return func(c *api.Client) error { return c.Agent().UpdateTTL("service:"+service, "as the test says", status) }
+}
+
 func both(first, second func(*api.Client) error) func(*api.Client) error {
 	return func(c *api.Client) error {
 		if err := first(c); err != nil {
@@ -103,8 +122,8 @@ func TestConsulTemplate(t *testing.T) {
 
 // follow has consul-template render, changes what it renders, and waits for the second result.
 func (r rendering) follow(t *testing.T, program string) {
-	a := startAgent(t, lictor, false)
-	if err := r.prepare(a.client); err != nil {
+	s := serve(t, lictor, false)
+	if err := r.prepare(s.client); err != nil {
 		t.Fatalf("prepare: %v", err)
 	}
 	dir := t.TempDir()
@@ -112,7 +131,7 @@ func (r rendering) follow(t *testing.T, program string) {
 	if err := os.WriteFile(in, []byte(r.template), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, exec.Command(program, "-consul-addr="+a.address, "-template="+in+":"+out))
+	p := testproc.Start(t, exec.Command(program, "-consul-addr="+s.address(), "-template="+in+":"+out))
 	rendered := func(want string) func() error {
 		return func() error {
 			got, err := os.ReadFile(out)
@@ -122,38 +141,25 @@ func (r rendering) follow(t *testing.T, program string) {
 			return err
 		}
 	}
-	if err := p.await(rendered(r.before)); err != nil {
+	if err := p.Await(patience, rendered(r.before)); err != nil {
 		t.Fatalf("before the change: %v", err)
 	}
-	if err := r.change(a.client); err != nil {
+	if err := r.change(s.client); err != nil {
 		t.Fatalf("change: %v", err)
 	}
-	if err := p.await(rendered(r.after)); err != nil {
+	if err := p.Await(patience, rendered(r.after)); err != nil {
 		t.Fatalf("after the change: %v", err)
 	}
 }
 
-// consulTemplate returns the path of consul-template, which is built once and kept in the user's cache folder.
+// consulTemplate has the go command build the program, and returns its path.
 func consulTemplate(t *testing.T) string {
 	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = t.TempDir()
-	}
-	dir := filepath.Join(cache, "lictor-interop", "consul-template-"+templateVersion)
-	program := filepath.Join(dir, "consul-template")
-	if _, err := os.Stat(program); err == nil {
-		return program
-	}
-	// The go command puts a program in its place when it is whole.
-	build := exec.Command("go", "install", templateModule+"@"+templateVersion)
-	build.Env = append(os.Environ(), "GOBIN="+dir, "GOWORK=off")
+	dir := t.TempDir()
+	build := exec.Command("go", "install", "-trimpath", templateModule+"@"+templateVersion)
+	build.Env = append(os.Environ(), "GOBIN="+dir, "GOWORK=off", "GOFLAGS=")
 	if out, err := build.CombinedOutput(); err != nil {
-		text := strings.TrimSpace(string(out))
-		if strings.Contains(text, "dial tcp") {
-			t.Skipf("SKIPPED: consul-template cannot be fetched: %s", text)
-		}
-		t.Fatalf("build consul-template: %v\n%s", err, text)
+		t.Fatalf("build %s %s (is the Go module proxy reached?): %v\n%s", templateModule, templateVersion, err, out)
 	}
-	return program
+	return filepath.Join(dir, "consul-template")
 }
