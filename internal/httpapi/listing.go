@@ -35,12 +35,15 @@ func list[T any](h *Handler, w http.ResponseWriter, r *request, get func(Store, 
 	return writeJSON(w, r, found)
 }
 
+// filterFault begins the text of every error of a filter. The library puts it before some of them itself.
+const filterFault = "Failed to create boolean expression evaluator: "
+
 // filterError says that the expression of a filter does not fit what it is to select.
 func filterError(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || strings.HasPrefix(err.Error(), filterFault) {
+		return err
 	}
-	return fmt.Errorf("Failed to create boolean expression evaluator: %w", err)
+	return fmt.Errorf(filterFault+"%w", err)
 }
 
 // nodeMetaParam reads the parameter node-meta: pairs that must all be in a node's metadata.
