@@ -3,8 +3,6 @@ package httpapi
 import (
 	"net/http"
 
-	bexpr "github.com/hashicorp/go-bexpr"
-
 	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/version"
 )
@@ -49,28 +47,10 @@ func (h *Handler) agentMembers(w http.ResponseWriter, r *request) error {
 	seen := visible(r, h.backend.Members(), func(m Member) bool { return r.may(acl.Node, acl.Read, m.Name) })
 	members, err := filtered(r, seen)
 	if err != nil {
-		return err
+		return filterError(err)
 	}
 	h.setHidden(w, r)
 	return writeJSON(w, r, members)
-}
-
-// filtered returns those of items that the parameter filter selects, all without one.
-func filtered[T any](r *request, items []T) ([]T, error) {
-	return filteredAll(r, notNil(items))
-}
-
-// filteredAll is filtered for a collection of any kind: of a map, it selects by the values.
-func filteredAll[C any](r *request, items C) (none C, _ error) {
-	filter, err := bexpr.CreateFilter(r.query.Get("filter"), nil, items)
-	if err != nil {
-		return none, err
-	}
-	selected, err := filter.Execute(items)
-	if err != nil {
-		return none, err
-	}
-	return selected.(C), nil
 }
 
 func (h *Handler) agentVersion(w http.ResponseWriter, r *request) error {

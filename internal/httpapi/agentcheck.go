@@ -36,7 +36,7 @@ func (h *Handler) agentChecks(w http.ResponseWriter, r *request) error {
 		}
 		checks[id] = viewCheck(c)
 	}
-	selected, err := filteredAll(r, checks)
+	selected, err := filteredMap(r, checks)
 	if err != nil {
 		return filterError(err)
 	}

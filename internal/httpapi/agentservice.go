@@ -50,7 +50,7 @@ func (h *Handler) agentServices(w http.ResponseWriter, r *request) error {
 			r.hidden = true
 		}
 	}
-	selected, err := filteredAll(r, services)
+	selected, err := filteredMap(r, services)
 	if err != nil {
 		return filterError(err)
 	}

@@ -33,14 +33,6 @@ func list[T any](h *Handler, w http.ResponseWriter, r *request, get func(Store, 
 	return writeJSON(w, r, found)
 }
 
-// filterError says that the expression of a filter does not fit what it is to select.
-func filterError(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("Failed to create boolean expression evaluator: %w", err)
-}
-
 // nodeMetaParam reads the parameter node-meta: pairs that must all be in a node's metadata.
 func nodeMetaParam(r *request) (map[string]string, error) {
 	wanted := map[string]string{}

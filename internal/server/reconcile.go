@@ -20,6 +20,7 @@ const ReconcileInterval = 60 * time.Second
 const (
 	serfName  = "Serf Health Status"
 	serfAlive = "Agent alive and reachable"
+	serfDead  = "Agent not live or unreachable"
 )
 
 // reconcile makes the catalog agree with the membership: members are registered and alive, and nodes that were members, which their
@@ -67,8 +68,25 @@ func (s *Server) registerSelf() error {
 	if s.registered(r) {
 		return nil
 	}
+	if err := s.retireNamesake(); err != nil {
+		return err
+	}
 	s.log.Info("member joined, marking health alive", "member", r.Node.Node)
 	return s.applyInternal(fsm.Register(r))
+}
+
+// retireNamesake marks a node as failed that has this server's name and another ID: the server before it was rebuilt, as a restored
+// archive knows it. A node that seems alive keeps its name, and this server could never be registered.
+func (s *Server) retireNamesake() error {
+	name := s.config.Node.Node
+	_, n, _ := s.Store().Node(nil, name)
+	if n == nil || n.ID == "" || strings.EqualFold(n.ID, s.config.Node.ID) {
+		return nil
+	}
+	s.log.Info("member has a new ID, marking the old one failed", "member", name, "old_id", n.ID, "id", s.config.Node.ID)
+	return s.applyInternal(fsm.Register(&state.Registration{Node: &record.Register{Node: name}, SkipNodeUpdate: true,
+		Checks: []*record.HealthCheck{{CheckID: state.SerfHealth, Name: serfName, Node: name, Status: "critical", Output: serfDead,
+			ServiceTags: []string{}}}}))
 }
 
 // registered tells whether a registration would change nothing.

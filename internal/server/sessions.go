@@ -134,11 +134,10 @@ func (s *Server) expireOnce(ctx context.Context, store *state.Store) {
 	}
 	wait, cancel := context.WithCancel(ctx)
 	if !next.IsZero() {
+		cancel()
 		wait, cancel = context.WithDeadline(ctx, next)
 	}
 	defer cancel()
-	stop := context.AfterFunc(ctx, cancel)
-	defer stop()
 	go func() {
 		select {
 		case <-store.Abandoned():

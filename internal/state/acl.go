@@ -266,17 +266,20 @@ func (c *change) relink(kind linkKind, id, name string) {
 	}
 }
 
-// relinked changes the link to id in a copy of links, and tells whether there was something to change.
+// relinked brings a name into the links to id in a copy of links, or removes them if it is empty, and tells whether there was something
+// to change. Links of old archives may have no name, or be there twice.
 func relinked(links *[]record.ACLLink, id, name string) bool {
-	i := slices.IndexFunc(*links, func(l record.ACLLink) bool { return l.ID == id && l.Name != name })
-	if i < 0 {
+	if !slices.ContainsFunc(*links, func(l record.ACLLink) bool { return l.ID == id && (name == "" || l.Name != name) }) {
 		return false
 	}
 	changed := slices.Clone(*links)
 	if name == "" {
-		changed = slices.Delete(changed, i, i+1)
-	} else {
-		changed[i].Name = name
+		changed = slices.DeleteFunc(changed, func(l record.ACLLink) bool { return l.ID == id })
+	}
+	for i := range changed {
+		if changed[i].ID == id {
+			changed[i].Name = name
+		}
 	}
 	*links = changed
 	return true

@@ -142,9 +142,18 @@ func (b *Builder) node(r *record.Register) error {
 	return b.txn.Insert(tableNodes, &node{&n})
 }
 
+// sameNode compares all but the indexes. What is absent is so in two ways: left out by a request, or a nil that was decoded.
 func sameNode(a, b *record.Register) bool {
 	x, y := *a, *b
 	x.CreateIndex, x.ModifyIndex = y.CreateIndex, y.ModifyIndex
+	for _, n := range []*record.Register{&x, &y} {
+		if n.Checks.IsZero() {
+			n.Checks = nil
+		}
+		if n.Locality.IsZero() {
+			n.Locality = nil
+		}
+	}
 	return reflect.DeepEqual(x, y)
 }
 

@@ -94,7 +94,8 @@ func (t *kvTable) scan(prefix string, fn func(*record.KVEntry) bool) {
 	})
 }
 
-// prefixIndex is the highest index of what changed below prefix, or of the table where nothing is known below it.
+// prefixIndex is the highest index of what changed below prefix, or of the table where nothing is known below it. A tombstone above
+// prefix counts too: it may be that of a tree which prefix was in.
 func (t *kvTable) prefixIndex(prefix string, entries uint64) uint64 {
 	if prefix == "" {
 		return t.last()
@@ -109,6 +110,11 @@ func (t *kvTable) prefixIndex(prefix string, entries uint64) uint64 {
 	})
 	if highest == 0 {
 		return t.last()
+	}
+	for n := 1; n < len(prefix) && t.tombstones.Len() > 0; n++ {
+		if above, ok := t.tombstones.Get(&record.Tombstone{Key: prefix[:n]}); ok {
+			highest = max(highest, above.ModifyIndex)
+		}
 	}
 	return highest
 }

@@ -156,7 +156,8 @@ func (c *change) drop(old *record.KVEntry) {
 	c.touched = append(c.touched, old.Key)
 }
 
-// removeTree deletes all that begins with prefix, and leaves one tombstone for it; none for the whole tree.
+// removeTree deletes all that begins with prefix, and leaves one tombstone for it. The whole tree leaves none: where nothing is known of
+// a prefix the index of the table stands, which is newer than all tombstones that are there.
 func (c *change) removeTree(prefix string) {
 	var doomed []*record.KVEntry
 	c.s.kv.scan(prefix, func(e *record.KVEntry) bool {
@@ -166,9 +167,20 @@ func (c *change) removeTree(prefix string) {
 	for _, e := range doomed {
 		c.drop(e)
 	}
-	if len(doomed) > 0 && prefix != "" {
+	switch {
+	case len(doomed) == 0:
+	case prefix == "":
+		c.forgetTombstones()
+	default:
 		c.bury(prefix)
 	}
+}
+
+func (c *change) forgetTombstones() {
+	t := &c.s.kv
+	old := t.tombstones.Copy()
+	t.tombstones.Clear()
+	c.undo = append(c.undo, func() { t.tombstones = old })
 }
 
 func (c *change) bury(key string) {

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -11,6 +12,12 @@ const (
 	statusCritical = "critical"
 	// SerfHealth is the ID of the check that marks a node as a member of the gossip pool.
 	SerfHealth = "serfHealth"
+)
+
+var (
+	errNoNode    = errors.New("Must provide node")
+	errNoService = errors.New("Must provide service name (Service.Service) when registering a service")
+	errNoCheck   = errors.New("Must provide an ID or a name (CheckID, Name) when registering a check")
 )
 
 // A Registration is what one request registers: a node, and a service and checks on it.
@@ -31,11 +38,14 @@ func (s *Store) Register(index, term uint64, r *Registration) error {
 				return err
 			}
 		}
+		name := first[*node](c.db, tableNodes, indexID, "", fold(r.Node.Node)).Node // as it is spelled in the catalog
 		if r.Service != nil {
-			c.setService(r.Node.Node, r.Service)
+			if err := c.setService(name, r.Service); err != nil {
+				return err
+			}
 		}
 		for _, x := range r.Checks {
-			if err := c.setCheck(r.Node.Node, x); err != nil {
+			if err := c.setCheck(name, x); err != nil {
 				return err
 			}
 		}
@@ -43,8 +53,19 @@ func (s *Store) Register(index, term uint64, r *Registration) error {
 	})
 }
 
+// imported refuses what a request claims to be of a peer: it would be lost among the local things, and no server could restore it.
+func imported(what, id, peer string) error {
+	if peer == "" {
+		return nil
+	}
+	return fmt.Errorf("%s %q has PeerName %q: only what is of the local cluster can be registered", what, id, peer)
+}
+
 // setNode adds or changes a node. A node is known by its ID, if it has one: one of another name with that ID is renamed.
 func (c *change) setNode(r *record.Register) error {
+	if r.Node == "" {
+		return errNoNode
+	}
 	n := *r
 	n.Service, n.Check, n.Checks, n.SkipNodeUpdate, n.Token = nil, nil, nil, false, ""
 	n.CreateIndex, n.ModifyIndex = c.index, c.index
@@ -67,7 +88,21 @@ func (c *change) setNode(r *record.Register) error {
 	c.insert(tableNodes, &node{&n})
 	c.raise(nodeKeys("", n.Node)...)
 	c.raiseServicesOn(n.Node)
+	if old != nil && old.Node != n.Node {
+		c.respellChecks(n.Node)
+	}
 	return nil
+}
+
+// respellChecks gives the checks on a node its name as it is spelled now: the name in a check must be the node's, or no server restores
+// the check.
+func (c *change) respellChecks(nodeName string) {
+	for _, old := range all[*check](c.db, tableChecks, indexID+"_prefix", "", fold(nodeName)) {
+		next := *old.HealthCheck
+		next.Node, next.ModifyIndex = nodeName, c.index
+		c.insert(tableChecks, &check{node: nodeName, HealthCheck: &next})
+		c.raise("checks", localChecks)
+	}
 }
 
 // alive tells whether a node is a member of the gossip pool, and has not failed.
@@ -84,13 +119,19 @@ func (c *change) raiseServicesOn(name string) {
 }
 
 // setService adds or changes an instance of a service on a registered node.
-func (c *change) setService(nodeName string, x *record.NodeService) {
+func (c *change) setService(nodeName string, x *record.NodeService) error {
+	if x.ID == "" || x.Service == "" {
+		return errNoService
+	}
+	if err := imported("service", x.ID, x.PeerName); err != nil {
+		return err
+	}
 	x.CreateIndex, x.ModifyIndex = c.index, c.index
 	old := first[*service](c.db, tableServices, indexID, "", fold(nodeName), fold(x.ID))
 	if old != nil {
 		x.CreateIndex, x.ModifyIndex = old.CreateIndex, old.ModifyIndex
 		if reflect.DeepEqual(old.NodeService, x) {
-			return
+			return nil
 		}
 		x.ModifyIndex = c.index
 	}
@@ -108,6 +149,7 @@ func (c *change) setService(nodeName string, x *record.NodeService) {
 		}
 		c.renameChecks(nodeName, x)
 	}
+	return nil
 }
 
 // renameChecks gives the checks of an instance its service's name and tags.
@@ -138,6 +180,12 @@ func (c *change) serviceGone(x *record.NodeService) {
 
 // setCheck adds or changes a check on a registered node. The sessions that depend on a check end when it becomes critical.
 func (c *change) setCheck(nodeName string, x *record.HealthCheck) error {
+	if x.CheckID == "" {
+		return errNoCheck
+	}
+	if err := imported("check", x.CheckID, x.PeerName); err != nil {
+		return err
+	}
 	x.Node, x.CreateIndex, x.ModifyIndex = nodeName, c.index, c.index
 	var of *service
 	if x.ServiceID != "" {
@@ -153,6 +201,9 @@ func (c *change) setCheck(nodeName string, x *record.HealthCheck) error {
 			return nil
 		}
 		x.ModifyIndex = c.index
+		if fold(old.ServiceID) != fold(x.ServiceID) {
+			c.checkChanged(nodeName, c.serviceOf(old))
+		}
 	}
 	c.insert(tableChecks, &check{node: nodeName, HealthCheck: x})
 	c.checkChanged(nodeName, of)
@@ -228,12 +279,16 @@ func (c *change) removeService(x *service) {
 // removeCheck removes a check; the sessions that depend on it end.
 func (c *change) removeCheck(x *check) {
 	c.delete(tableChecks, x)
-	var of *service
-	if x.ServiceID != "" {
-		of = first[*service](c.db, tableServices, indexID, "", fold(x.node), fold(x.ServiceID))
-	}
-	c.checkChanged(x.node, of)
+	c.checkChanged(x.node, c.serviceOf(x))
 	c.endSessionsOfCheck(x.node, x.CheckID)
+}
+
+// serviceOf is the instance that a check is of, nil for a check of the node.
+func (c *change) serviceOf(x *check) *service {
+	if x.ServiceID == "" {
+		return nil
+	}
+	return first[*service](c.db, tableServices, indexID, "", fold(x.node), fold(x.ServiceID))
 }
 
 // SetCoordinates applies, as the log entry at index, new network coordinates of nodes. Those of nodes that are not registered are

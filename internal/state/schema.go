@@ -194,7 +194,13 @@ func (x partsIndex[T]) PrefixFromArgs(args ...any) ([]byte, error) { return x.Fr
 func joinKey(parts []string) []byte {
 	var b []byte
 	for _, p := range parts {
+		if strings.ContainsAny(p, "\x00\x01") {
+			p = escapeNUL.Replace(p)
+		}
 		b = append(append(b, p...), 0)
 	}
 	return b
 }
+
+// escapeNUL keeps a NUL inside a name from ending it, so that node a does not have what is on node a\x00b. The order stays.
+var escapeNUL = strings.NewReplacer("\x00", "\x01\x01", "\x01", "\x01\x02")

@@ -282,10 +282,13 @@ func (c *change) txnService(op *TxnService) ([]TxnResult, error) {
 	case remove && old != nil:
 		c.removeService(old)
 	case write:
-		if first[*node](c.db, tableNodes, indexID, "", fold(op.Node)) == nil {
+		on := first[*node](c.db, tableNodes, indexID, "", fold(op.Node))
+		if on == nil {
 			return nil, fmt.Errorf("Missing node registration: %q", op.Node)
 		}
-		c.setService(op.Node, &op.Service)
+		if err := c.setService(on.Node, &op.Service); err != nil {
+			return nil, err
+		}
 	}
 	if now := find(); now != nil && !remove {
 		return []TxnResult{{Service: now.NodeService}}, nil
@@ -312,10 +315,11 @@ func (c *change) txnCheck(op *TxnCheck) ([]TxnResult, error) {
 	case remove && old != nil:
 		c.removeCheck(old)
 	case write:
-		if first[*node](c.db, tableNodes, indexID, "", fold(nodeName)) == nil {
+		on := first[*node](c.db, tableNodes, indexID, "", fold(nodeName))
+		if on == nil {
 			return nil, fmt.Errorf("Missing node registration: %q", nodeName)
 		}
-		if err := c.setCheck(nodeName, &op.Check); err != nil {
+		if err := c.setCheck(on.Node, &op.Check); err != nil {
 			return nil, err
 		}
 	}
