@@ -72,12 +72,20 @@ func (t ownTokens) ConfigFileRegistration() string { return t.Get(agenttoken.Con
 // ACLEnabled tells whether ACLs are on.
 func (b *backend) ACLEnabled() bool { return b.resolver.Enabled() }
 
-// Authorize finds out who comes with a secret.
-func (b *backend) Authorize(secret string) (httpapi.Caller, error) {
+// Authorize finds out who comes with a secret. What is unknown while this server does not lead yet may be what its start-up work is
+// about to write, or what a restore brings: it is asked for again once that is done.
+func (b *backend) Authorize(ctx context.Context, secret string) (httpapi.Caller, error) {
 	if b.resolver.Enabled() {
 		defer metrics.MeasureSince(telemetry.ACLResolveToken, time.Now())
 	}
+	leading := b.server.Leading()
 	caller, err := b.resolver.Resolve(b.server.Store(), secret)
+	if err != nil && !leading {
+		if err := b.server.WaitLeader(ctx); err != nil {
+			return httpapi.Caller{}, err
+		}
+		caller, err = b.resolver.Resolve(b.server.Store(), secret)
+	}
 	return httpapi.Caller(caller), err
 }
 

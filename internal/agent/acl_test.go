@@ -120,6 +120,26 @@ func TestLeaderProvidesACLs(t *testing.T) {
 	}
 }
 
+// A management token that the configuration names counts from the first request on, also from one that comes before there is a leader.
+func TestTokenBeforeTheLeader(t *testing.T) {
+	config := load(t, "-dev", "-hcl="+aclsOn)
+	config.Raft.HeartbeatTimeout, config.Raft.ElectionTimeout = time.Second, time.Second // time for the request
+	a, err := Open(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Start(quiet()); err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if a.server.Leading() {
+		t.Fatal("there is a leader already: the test shows nothing")
+	}
+	if status, body := asToken(t, a, managementSecret, "GET", "/v1/acl/tokens", ""); status != 200 {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
 // Tokens that are set over the API sign requests without a token at once, and come back after a restart.
 func TestAgentTokens(t *testing.T) {
 	dir := t.TempDir()

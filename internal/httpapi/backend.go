@@ -38,8 +38,9 @@ type Backend interface {
 	LastContact() time.Duration
 	// KnownLeader tells whether this server knows of a leader.
 	KnownLeader() bool
-	// Authorize tells who comes with a secret, empty for none, and what they may do. The error for a secret that nobody has says so.
-	Authorize(secret string) (Caller, error)
+	// Authorize tells who comes with a secret, empty for none, and what they may do. The error for a secret that nobody has says so. It
+	// may wait for a leader.
+	Authorize(ctx context.Context, secret string) (Caller, error)
 	// ACLEnabled tells whether ACLs are on.
 	ACLEnabled() bool
 	// BootstrapACLs makes t the first management token. The error is a state.ErrBootstrapped if there was one before, and the operator

@@ -132,7 +132,7 @@ func (f *fakeBackend) ACLEnabled() bool { return f.rights != nil }
 func (f *fakeBackend) RenewSession(context.Context, string) error { return f.err }
 
 // Authorize knows the secrets in rights; without any, ACLs are off.
-func (f *fakeBackend) Authorize(secret string) (Caller, error) {
+func (f *fakeBackend) Authorize(_ context.Context, secret string) (Caller, error) {
 	if f.rights == nil {
 		return Caller{Rights: acl.ManageAll()}, nil
 	}

@@ -125,7 +125,7 @@ func (h *Handler) preparedQueryExecute(w http.ResponseWriter, r *request, idOrNa
 	}
 	as := *r
 	if q.Token != "" {
-		if as.caller, err = h.backend.Authorize(q.Token); err != nil {
+		if as.caller, err = h.backend.Authorize(r.Context(), q.Token); err != nil {
 			return fmt.Errorf("the token of prepared query %s: %w", q.ID, err)
 		}
 	}

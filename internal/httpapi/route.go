@@ -116,7 +116,7 @@ func (h *Handler) serve(rt *route, allow string, w http.ResponseWriter, req *htt
 		return err
 	}
 	if !rt.open {
-		if r.caller, err = h.backend.Authorize(secretOf(r)); err != nil {
+		if r.caller, err = h.backend.Authorize(req.Context(), secretOf(r)); err != nil {
 			return err
 		}
 	}
