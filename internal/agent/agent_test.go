@@ -374,8 +374,10 @@ func TestUnixSocketAndPIDFile(t *testing.T) {
 
 func TestSelfAndMembersDescribeTheServer(t *testing.T) {
 	a := start(t, load(t, "-dev", "-datacenter=Site-1"))
+	do(t, a, "PUT", "/v1/agent/service/register", strings.NewReader(`{"Name":"web","Check":{"TTL":"10m"}}`))
 	for path, want := range map[string]string{
 		"/v1/agent/self":                  `"Version":"1.21.4+lictor.`,
+		"/v1/agent/self?":                 `"agent":{"check_monitors":"0","check_ttls":"1","checks":"1","services":"1"}`,
 		"/v1/agent/members":               `"dc":"site-1"`,
 		"/v1/catalog/datacenters":         `["site-1"]`,
 		"/v1/operator/raft/configuration": `"Node":"test"`,

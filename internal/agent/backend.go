@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/lictor-dr/lictor/internal/definition"
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/httpapi"
 	"github.com/lictor-dr/lictor/internal/localstate"
@@ -157,10 +158,22 @@ func (b *backend) Self() httpapi.AgentSelf {
 	}
 }
 
+// registryStats counts what is registered with the agent.
+func (b *backend) registryStats() map[string]string {
+	checks, byType := b.local.Checks(), map[string]int{}
+	for _, c := range checks {
+		byType[c.Type]++
+	}
+	return map[string]string{
+		"check_monitors": strconv.Itoa(byType[definition.KindScript]), "check_ttls": strconv.Itoa(byType[definition.KindTTL]), "checks": strconv.Itoa(len(checks)),
+		"services": strconv.Itoa(len(b.local.Services())),
+	}
+}
+
 // stats is what `info` prints.
 func (b *backend) stats() map[string]map[string]string {
 	return map[string]map[string]string{
-		"agent": {"check_monitors": "0", "check_ttls": "0", "checks": "0", "services": "0"},
+		"agent": b.registryStats(),
 		"build": {"prerelease": version.Prerelease, "revision": version.ReadBuild().Revision, "version": version.Consul,
 			"version_metadata": version.Metadata},
 		"consul": {
