@@ -1,0 +1,11 @@
+// Package snapshotagent is the scheduled, highly available backup of a Consul cluster: `lictor snapshot agent`.
+//
+// One of several agents leads, which a lock in the cluster's KV store decides. It takes a snapshot when it has become the leader, and then
+// by an interval. A backup counts once it has come through this, in this order: the snapshot is streamed to a scratch file; that is
+// read to its last record; it is uploaded to every destination, read back from there and compared; it is rebuilt in a throw-away engine,
+// by a child process, and what that holds is compared with what was read; its entry is written beside it. That is the commit point.
+// What fails its proof is set aside and the run is tried once more at once.
+//
+// A destination that fails does not hold up the others, and is brought up to date when it is back. After the lock may have been lost
+// nothing is committed or removed before it has been read again, and after a failure nothing is removed at all.
+package snapshotagent

@@ -1,0 +1,50 @@
+package snapshotagent
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestFresh(t *testing.T) {
+	for _, c := range []struct {
+		interval time.Duration
+		every    int
+		want     time.Duration
+	}{
+		{time.Hour, 1, 2 * time.Hour}, {10 * time.Second, 1, 70 * time.Second}, {time.Minute, 0, 2 * time.Minute}, {time.Hour, 6, 12 * time.Hour},
+	} {
+		if got := Fresh(c.interval, c.every); got != c.want {
+			t.Errorf("every %s, each %d. proven: %s, want %s", c.interval, c.every, got, c.want)
+		}
+	}
+}
+
+func TestUnhealthy(t *testing.T) {
+	start := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	fresh := 2 * time.Hour
+	for _, c := range []struct {
+		name   string
+		status Status
+		after  time.Duration
+		want   string
+	}{
+		{"just started", Status{Started: start}, fresh, ""},
+		{"nothing yet", Status{Started: start, Leading: true}, fresh + time.Second,
+			"there has been no proven backup since the agent started, 2h0m1s ago; it should have been made within 2h0m0s"},
+		{"fresh", Status{Started: start, LastProven: start.Add(time.Hour)}, 3 * time.Hour, ""},
+		{"old", Status{Started: start, Leading: true, LastProven: start.Add(time.Hour)}, 4 * time.Hour,
+			"the last proven backup is 3h0m0s old; it must not be older than 2h0m0s"},
+		{"failing", Status{Started: start, LastProven: start, LastError: "no route"}, 4 * time.Hour, ". The last run failed: no route"},
+		{"unproven", Status{Started: start, LastProven: start, Leading: true, Unproven: "too little memory"}, 4 * time.Hour,
+			". The last backup is unproven: too little memory"},
+		{"another leads", Status{Started: start, LastProven: start}, 4 * time.Hour, ". This agent does not lead"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := c.status.Unhealthy(start.Add(c.after), fresh)
+			if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
