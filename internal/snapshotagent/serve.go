@@ -68,7 +68,7 @@ func (a *Agent) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	status := a.board.read()
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	if reason := status.Unhealthy(a.clock.Now(), a.fresh()); reason != "" {
+	if reason := status.Unhealthy(a.now(), a.fresh()); reason != "" {
 		http.Error(w, reason, http.StatusServiceUnavailable)
 		return
 	}

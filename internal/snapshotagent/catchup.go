@@ -1,0 +1,145 @@
+package snapshotagent
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/lictor-dr/lictor/internal/inventory"
+)
+
+// debt is the last backup, and the destinations that lack it. Its scratch file stays until it is paid, or a newer backup takes its place.
+type debt struct {
+	taken *taken
+	to    []*destination
+}
+
+// owe makes a backup the one that destinations are brought up to date with which are not among done.
+func (a *Agent) owe(t *taken, done []*destination) {
+	old := a.debt
+	a.debt = debt{}
+	for _, d := range a.destinations {
+		if !slices.Contains(done, d) {
+			a.debt.taken, a.debt.to = t, append(a.debt.to, d)
+		}
+	}
+	if old.taken != nil {
+		if err := old.taken.file.Discard(); err != nil {
+			a.log.Warn("a scratch file stays behind", "error", err)
+		}
+	}
+	a.showDebt()
+}
+
+func (a *Agent) showDebt() {
+	a.board.change(func(s *Status) {
+		for _, d := range a.destinations {
+			s.Behind[d.name] = slices.Contains(a.debt.to, d)
+		}
+	})
+}
+
+// letGo discards a snapshot's scratch file unless a destination still lacks it.
+func (a *Agent) letGo(t *taken) error {
+	if a.debt.taken == t {
+		return nil
+	}
+	return t.file.Discard()
+}
+
+// catchUp tries to bring the last backup to the destinations that lack it.
+func (a *Agent) catchUp(ctx context.Context, term Term) {
+	t := a.debt.taken
+	if t == nil {
+		return
+	}
+	var left []*destination
+	for _, d := range a.debt.to {
+		if err := a.bring(ctx, term, t, d); err != nil {
+			left = append(left, d)
+			a.log.Debug("a destination is still behind", "destination", d.name, "error", err)
+			continue
+		}
+		a.log.Info("brought a destination up to date", "destination", d.name, "id", t.entry.ID)
+		a.rotate(ctx, term, t.entry.Cluster, []*destination{d})
+	}
+	a.debt.to = left
+	if len(left) == 0 {
+		a.debt = debt{}
+		if err := t.file.Discard(); err != nil {
+			a.log.Warn("a scratch file stays behind", "error", err)
+		}
+	}
+	a.showDebt()
+}
+
+// bring puts a committed backup into one more destination.
+func (a *Agent) bring(ctx context.Context, term Term, t *taken, d *destination) error {
+	if err := d.put(ctx, t, nil); err != nil {
+		return err
+	}
+	if err := hold(ctx, term); err != nil {
+		return err
+	}
+	if err := inventory.Commit(ctx, d.Store, t.entry); err != nil {
+		return err
+	}
+	a.board.change(func(s *Status) { s.Bytes += t.Size })
+	return nil
+}
+
+// look lists the destinations, and shows what they hold.
+func (a *Agent) look(ctx context.Context) {
+	cluster, datacenter := a.cluster(ctx)
+	retained := map[string]int{}
+	var newest *inventory.Entry
+	for _, d := range a.destinations {
+		inv, err := d.list(ctx)
+		if err != nil {
+			if !errors.Is(err, context.Canceled) {
+				a.log.Warn("a destination cannot be listed", "destination", d.name, "error", err)
+			}
+			continue
+		}
+		for _, b := range inv.Backups {
+			if b.Entry == nil || !b.Good() || !ours(b.Entry, cluster, datacenter) {
+				continue
+			}
+			retained[d.name]++
+			if b.Proven() && (newest == nil || b.Entry.ProvenAt.After(*newest.ProvenAt)) {
+				newest = b.Entry
+			}
+		}
+	}
+	a.board.change(func(s *Status) {
+		for name, n := range retained {
+			s.Retained[name] = n
+		}
+		if newest != nil && newest.ProvenAt.After(s.LastProven) {
+			s.LastProven = *newest.ProvenAt
+		}
+	})
+}
+
+// ours tells whether a backup is of this cluster, as far as is known: its name, or else its datacenter.
+func ours(e *inventory.Entry, cluster, datacenter string) bool {
+	if cluster != "" {
+		return e.Cluster == cluster
+	}
+	return e.Datacenter == datacenter
+}
+
+// cluster is the name of the cluster as far as it is known, and its datacenter.
+func (a *Agent) cluster(ctx context.Context) (name, datacenter string) {
+	if a.config.Cluster != "" {
+		return inventory.ClusterName(a.config.Cluster, "", ""), ""
+	}
+	a.known.Lock()
+	defer a.known.Unlock()
+	if a.known.cluster == "" && a.known.datacenter == "" {
+		if id, err := a.config.Identify(ctx); err == nil {
+			a.known.datacenter = id.Datacenter
+		}
+	}
+	return a.known.cluster, a.known.datacenter
+}

@@ -1,0 +1,114 @@
+package snapshotagent
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/lictor-dr/lictor/internal/blobstore"
+	"github.com/lictor-dr/lictor/internal/inventory"
+	"github.com/lictor-dr/lictor/internal/scratch"
+)
+
+// A Destination is where backups go.
+type Destination struct {
+	Store  blobstore.Store
+	Retain int // at most so many backups of the cluster are kept; 0 for all
+}
+
+// destination is one as the agent knows it.
+type destination struct {
+	Destination
+	name string
+
+	mu        sync.Mutex           // guards inventory
+	inventory *inventory.Inventory // as it was last listed; nil before
+}
+
+// errMismatch says that a store gives back something else than it was given.
+var errMismatch = errors.New("what was read back is not what was uploaded")
+
+// uploadTries is how often an archive is uploaded that does not come back as it was.
+const uploadTries = 2
+
+// put uploads an archive, reads it back and compares. What is read back goes to tee as well, which is emptied before each try.
+func (d *destination) put(ctx context.Context, t *taken, tee *scratch.File) (err error) {
+	for range uploadTries {
+		if err = at(StageUpload, d.upload(ctx, t)); err != nil {
+			return err
+		}
+		if err = at(StageReadBack, d.readBack(ctx, t, tee)); !errors.Is(err, errMismatch) {
+			return err
+		}
+	}
+	return err
+}
+
+func (d *destination) upload(ctx context.Context, t *taken) error {
+	f, err := t.file.Reopen()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return d.Store.Put(ctx, t.entry.Name, f, t.Size)
+}
+
+// readBack compares what the store has with what was read from the cluster.
+func (d *destination) readBack(ctx context.Context, t *taken, tee *scratch.File) error {
+	r, err := d.Store.Get(ctx, t.entry.Name)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	sum := sha256.New()
+	var to io.Writer = sum
+	if tee != nil {
+		if err := tee.Truncate(0); err != nil {
+			return err
+		}
+		if _, err := tee.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		to = io.MultiWriter(sum, tee)
+	}
+	n, err := io.Copy(to, r)
+	if err != nil {
+		return err
+	}
+	if n != t.Size || [sha256.Size]byte(sum.Sum(nil)) != t.SHA256 {
+		return fmt.Errorf("%w: %s: %d bytes with SHA-256 %x, but %d with %x went there", errMismatch, d.Store.Location(t.entry.Name), n,
+			sum.Sum(nil), t.Size, t.SHA256)
+	}
+	return nil
+}
+
+// list brings the inventory up to date.
+func (d *destination) list(ctx context.Context) (*inventory.Inventory, error) {
+	now, err := inventory.List(ctx, d.Store, d.last())
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.inventory = now
+	return now, nil
+}
+
+// last is the inventory as it was last listed, nil before.
+func (d *destination) last() *inventory.Inventory {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.inventory
+}
+
+// rotate deletes what is not to be kept of the cluster's backups.
+func (d *destination) rotate(ctx context.Context, cluster string) (deleted []inventory.Backup, err error) {
+	inv, err := d.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return inventory.Prune(ctx, d.Store, inventory.Plan(inv, inventory.Keep{Cluster: cluster, Retain: d.Retain}))
+}

@@ -1,0 +1,241 @@
+package snapshotagent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/lictor-dr/lictor/internal/inventory"
+	"github.com/lictor-dr/lictor/internal/scratch"
+)
+
+// errBad says that a backup failed its proof.
+var errBad = errors.New("the backup failed its proof")
+
+// run takes a backup, and another at once if it fails its proof. term is nil in one-shot mode.
+func (a *Agent) run(ctx context.Context, term Term) error {
+	began := a.clock.Now()
+	note, err := a.attempt(ctx, term)
+	if errors.Is(err, errBad) {
+		a.count(err)
+		a.log.Error("taking another snapshot at once", "error", err)
+		note, err = a.attempt(ctx, term)
+	}
+	if err != nil && ctx.Err() != nil {
+		return err // cut short: neither good nor bad
+	}
+	a.count(err)
+	now := a.now()
+	a.board.change(func(s *Status) {
+		s.LastRun = now
+		if err != nil {
+			s.Failing++
+			s.LastError = err.Error()
+			return
+		}
+		s.Failing, s.LastError = 0, ""
+		s.LastSuccess, s.Duration = now, a.clock.Now().Since(began)
+	})
+	if err != nil {
+		a.log.Error("Snapshot failed", "error", err)
+	}
+	if a.config.Registrar != nil {
+		a.config.Registrar.Saved(err, note)
+	}
+	return err
+}
+
+// attempt takes one backup as far as it gets, and returns a note on it.
+func (a *Agent) attempt(ctx context.Context, term Term) (note string, err error) {
+	t, err := a.take(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, a.letGo(t)) }()
+	if last := a.unchanged(t); last != nil {
+		return a.skip(t, last), nil
+	}
+	copied, err := a.config.Scratch.Create()
+	if err != nil {
+		return "", at(StageReadBack, err)
+	}
+	defer func() { err = errors.Join(err, copied.Discard()) }()
+	stored, err := a.store(ctx, t, copied)
+	if err != nil {
+		return "", err
+	}
+	verdict := a.prove(ctx, t, copied.Name())
+	if verdict.Proof == inventory.Bad {
+		return "", a.reject(ctx, t, stored, verdict)
+	}
+	if verdict.Proof == inventory.Proven {
+		now := a.now()
+		t.entry.ProvenAt = &now
+	}
+	t.entry.Proof, t.entry.Reason = verdict.Proof, verdict.Reason
+	done, err := a.commit(ctx, term, t, stored)
+	if err != nil {
+		return "", err
+	}
+	a.owe(t, done)
+	a.rotate(ctx, term, t.entry.Cluster, done)
+	a.look(ctx)
+	return a.saved(t), nil
+}
+
+// saved shows a committed backup.
+func (a *Agent) saved(t *taken) string {
+	a.board.change(func(s *Status) {
+		s.LastID, s.Size, s.Index, s.Unproven = t.entry.ID, t.Size, t.entry.Index, t.entry.Reason
+		if t.entry.ProvenAt != nil {
+			s.LastProven = *t.entry.ProvenAt
+		}
+	})
+	a.log.Info("Saved snapshot "+t.entry.ID, "index", t.entry.Index, "size", t.Size, "proof", t.entry.Proof)
+	if t.entry.Proof != inventory.Proven {
+		a.log.Warn("the snapshot is unproven", "id", t.entry.ID, "reason", t.entry.Reason)
+		return fmt.Sprintf("Saved snapshot %s, unproven: %s", t.entry.ID, t.entry.Reason)
+	}
+	return fmt.Sprintf("Saved and proven snapshot %s, index %d", t.entry.ID, t.entry.Index)
+}
+
+// unchanged returns the newest proven backup if the cluster still holds what is in it and every destination has it.
+func (a *Agent) unchanged(t *taken) *inventory.Entry {
+	if !a.config.SkipUnchanged {
+		return nil
+	}
+	var last *inventory.Entry
+	for _, d := range a.destinations {
+		inv := d.last()
+		if inv == nil {
+			return nil
+		}
+		b := inv.LatestProven(t.entry.Cluster)
+		if b == nil || b.Entry.Essence != t.Essence || last != nil && last.ID != b.ID {
+			return nil
+		}
+		last = b.Entry
+	}
+	return last
+}
+
+func (a *Agent) skip(t *taken, last *inventory.Entry) string {
+	now := a.now()
+	a.board.change(func(s *Status) {
+		s.LastProven, s.LastID, s.Index, s.Size, s.Unproven = now, last.ID, t.entry.Index, last.Size, ""
+	})
+	a.log.Info("Skipped snapshot, nothing has changed since "+last.ID, "index", t.entry.Index)
+	return fmt.Sprintf("Nothing has changed since snapshot %s, index %d now", last.ID, t.entry.Index)
+}
+
+// store puts an archive into all destinations, and returns those that have it. What one of them gives back ends up in copied. It fails if
+// none has it.
+func (a *Agent) store(ctx context.Context, t *taken, copied *scratch.File) ([]*destination, error) {
+	errs := make([]error, len(a.destinations))
+	var busy sync.WaitGroup
+	for i, d := range a.destinations {
+		var tee *scratch.File
+		if i == 0 {
+			tee = copied
+		}
+		busy.Go(func() { errs[i] = d.put(ctx, t, tee) })
+	}
+	busy.Wait()
+	var stored []*destination
+	for i, d := range a.destinations {
+		if errs[i] == nil {
+			stored = append(stored, d)
+			continue
+		}
+		a.failedAt(d, errs[i])
+	}
+	a.board.change(func(s *Status) { s.Bytes += t.Size * int64(len(stored)) })
+	if len(stored) == 0 {
+		return nil, errors.Join(errs...)
+	}
+	if errs[0] == nil {
+		return stored, nil
+	}
+	return stored, at(StageReadBack, stored[0].readBack(ctx, t, copied))
+}
+
+// failedAt notes that a destination failed while others may go on.
+func (a *Agent) failedAt(d *destination, err error) {
+	a.count(err)
+	a.log.Error("a destination failed", "destination", d.name, "error", err)
+}
+
+// prove rebuilds the archive in the file at path.
+func (a *Agent) prove(ctx context.Context, t *taken, path string) Verdict {
+	a.backups++
+	switch every := a.config.DrillEvery; {
+	case t.Unrestorable != nil:
+		return Verdict{inventory.Unproven, "it holds records that Lictor cannot restore: " + t.Unrestorable.Error()}
+	case every > 1 && (a.backups-1)%every != 0:
+		return Verdict{inventory.Unproven, fmt.Sprintf("it was not rebuilt: drill.every is %d", every)}
+	}
+	return a.config.Prover.Prove(ctx, path, t.Description)
+}
+
+// reject sets a backup aside that failed its proof.
+func (a *Agent) reject(ctx context.Context, t *taken, stored []*destination, verdict Verdict) error {
+	for _, d := range stored {
+		if err := inventory.SetAside(ctx, d.Store, t.entry, verdict.Reason, a.now()); err != nil {
+			a.failedAt(d, at(StageCommit, err))
+		}
+	}
+	return at(StageDrill, fmt.Errorf("%w: %s", errBad, verdict.Reason))
+}
+
+// hold asks again whether this agent still leads. In one-shot mode nobody does.
+func hold(ctx context.Context, term Term) error {
+	if term == nil {
+		return nil
+	}
+	return at(StageLock, term.Check(ctx))
+}
+
+// commit writes the entry where the archive is. It fails if that succeeds nowhere. Destinations that lack the backup afterwards are brought
+// up to date later.
+func (a *Agent) commit(ctx context.Context, term Term, t *taken, stored []*destination) ([]*destination, error) {
+	if err := hold(ctx, term); err != nil {
+		return nil, err
+	}
+	if term != nil {
+		t.entry.LockIndex = term.LockIndex()
+	}
+	t.entry.Committed = a.now()
+	var done []*destination
+	var errs []error
+	for _, d := range stored {
+		if err := at(StageCommit, inventory.Commit(ctx, d.Store, t.entry)); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", d.name, err))
+			a.failedAt(d, err)
+			continue
+		}
+		done = append(done, d)
+	}
+	if len(done) == 0 {
+		return nil, errors.Join(errs...)
+	}
+	return done, nil
+}
+
+// rotate deletes what is not to be kept, in destinations that have just had a backup.
+func (a *Agent) rotate(ctx context.Context, term Term, cluster string, in []*destination) {
+	if err := hold(ctx, term); err != nil {
+		a.count(err)
+		a.log.Warn("nothing is deleted: the lock may be lost", "error", err)
+		return
+	}
+	for _, d := range in {
+		deleted, err := d.rotate(ctx, cluster)
+		for _, b := range deleted {
+			a.log.Info("Deleted snapshot "+b.ID, "destination", d.name)
+		}
+		if err != nil {
+			a.failedAt(d, at(StageRotate, err))
+		}
+	}
+}

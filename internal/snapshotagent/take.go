@@ -1,0 +1,107 @@
+package snapshotagent
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/lictor-dr/lictor/internal/inventory"
+	"github.com/lictor-dr/lictor/internal/scratch"
+	"github.com/lictor-dr/lictor/internal/version"
+)
+
+// taken is a snapshot in a scratch file, read to its last record.
+type taken struct {
+	*inventory.Description
+	file  *scratch.File
+	entry *inventory.Entry // without commit, lock and proof
+}
+
+// take streams a snapshot from the cluster into a scratch file, and reads it. The caller discards the file.
+func (a *Agent) take(ctx context.Context) (_ *taken, err error) {
+	identity, err := a.config.Identify(ctx)
+	if err != nil {
+		return nil, at(StageFetch, err)
+	}
+	file, err := a.config.Scratch.Create()
+	if err != nil {
+		return nil, at(StageFetch, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, file.Discard())
+		}
+	}()
+	began := a.now()
+	sum, err := a.fetch(ctx, file)
+	if err != nil {
+		return nil, at(StageFetch, err)
+	}
+	saved := a.now()
+	description, err := a.describe(ctx, file, sum)
+	if err != nil {
+		return nil, at(StageVerify, err)
+	}
+	t := &taken{Description: description, file: file}
+	t.entry = description.Entry(a.newID(began), inventory.ClusterName(a.config.Cluster, identity.Datacenter, description.TrustDomain))
+	a.known.Lock()
+	a.known.cluster, a.known.datacenter = t.entry.Cluster, identity.Datacenter
+	a.known.Unlock()
+	t.entry.Datacenter, t.entry.ServerVersion = identity.Datacenter, identity.ServerVersion
+	t.entry.Started, t.entry.Saved, t.entry.Writer = began, saved, "lictor "+version.Lictor
+	return t, nil
+}
+
+// fetch writes what the cluster sends to the file, and returns its digest.
+func (a *Agent) fetch(ctx context.Context, file *scratch.File) (sum [sha256.Size]byte, err error) {
+	stream, err := a.config.Source.Snapshot(ctx)
+	if err != nil {
+		return sum, fmt.Errorf("ask the cluster for a snapshot: %w", err)
+	}
+	defer stream.Body.Close()
+	h := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(file, h), stream.Body); err != nil {
+		return sum, fmt.Errorf("write the snapshot to %s: %w", file.Name(), err)
+	}
+	h.Sum(sum[:0])
+	return sum, nil
+}
+
+// describe reads the file to the archive's last record.
+func (a *Agent) describe(ctx context.Context, file *scratch.File, sum [sha256.Size]byte) (*inventory.Description, error) {
+	r, err := file.Reopen()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	d, err := inventory.Describe(ctx, r, a.config.Own)
+	if err != nil {
+		return nil, err
+	}
+	if d.SHA256 != sum {
+		return nil, fmt.Errorf("%s does not hold what the cluster sent: is the disk sound?", file.Name())
+	}
+	return d, nil
+}
+
+// newID is an ID that is newer than all that are known.
+func (a *Agent) newID(now time.Time) string {
+	newest := ""
+	for _, d := range a.destinations {
+		if inv := d.last(); inv != nil {
+			newest = later(newest, inv.Newest())
+		}
+	}
+	return inventory.NewID(now, newest)
+}
+
+// later is the larger of two IDs; none is the smallest.
+func later(a, b string) string {
+	if len(a) > len(b) || len(a) == len(b) && a > b {
+		return a
+	}
+	return b
+}
