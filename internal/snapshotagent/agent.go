@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -60,43 +61,57 @@ type Identity struct {
 	ServerVersion string // of the leader
 }
 
-// Config is what an agent works with. What is not said to be optional must be there.
-type Config struct {
+// Settings are what may change while an agent runs.
+type Settings struct {
 	Interval      time.Duration // 0 for one run, see [Agent.Once]
 	MaxFailures   int           // failed runs in a row after which leadership is given up; 0 for never
-	Cluster       string        // configured name of the cluster; empty: the datacenter's and the trust domain's
-	Own           inventory.Own
+	MaxAge        time.Duration // of the last proven backup: above it /health answers 503
 	SkipUnchanged bool
-	DrillEvery    int    // every n-th backup is rebuilt; 1 and less for each
-	Listen        string // address of /health and /metrics; empty for none
+	DrillEvery    int // every n-th backup is rebuilt; 1 and less for each
 
 	Source       backup.Source
-	Identify     func(ctx context.Context) (Identity, error)
-	Elector      Elector   // nil in one-shot mode
-	Registrar    Registrar // optional
 	Prover       Prover
-	Scratch      *scratch.Dir
-	Destinations []Destination
-	Clock        clock.Clock // optional
-	Log          hclog.Logger
+	Destinations []Destination // at least one; the agent closes them
+}
+
+// Config is what an agent works with.
+type Config struct {
+	Settings
+	Cluster string // configured name of the cluster; empty: the datacenter's and the trust domain's
+	Own     inventory.Own
+	Listen  string // address of /health and /metrics; empty for none
+
+	Identify  func(ctx context.Context) (Identity, error)
+	Elector   Elector   // nil in one-shot mode
+	Registrar Registrar // nil in one-shot mode
+	Scratch   *scratch.Dir
+	Clock     clock.Clock // default the machine's
+	Log       hclog.Logger
 }
 
 // An Agent takes backups.
 type Agent struct {
-	config       Config
-	log          hclog.Logger
-	clock        clock.Clock
-	board        *board
-	destinations []*destination
-	server       *server // nil without one
+	config Config // but for its Settings
+	log    hclog.Logger
+	clock  clock.Clock
+	board  *board
+	server *server // nil without one
+
+	current  atomic.Pointer[settings]
+	reloaded chan struct{} // gets a value when current has changed
 
 	backups int  // taken since the start, for DrillEvery; used by the goroutine that runs
 	debt    debt // likewise
 
-	known struct { // of the cluster
-		sync.Mutex
-		cluster, datacenter string // empty until they are known
-	}
+	mu                  sync.Mutex    // guards what follows
+	cluster, datacenter string        // as far as they are known
+	opened              []Destination // all there ever were
+}
+
+// settings are Settings in use.
+type settings struct {
+	Settings
+	destinations []*destination
 }
 
 // New returns an agent, which serves /health and /metrics from now on if it is told to.
@@ -104,19 +119,41 @@ func New(config Config) (*Agent, error) {
 	if config.Clock == nil {
 		config.Clock = clock.Real{}
 	}
-	a := &Agent{config: config, log: config.Log, clock: config.Clock, board: newBoard(config.Clock.Now().Wall)}
-	for _, d := range config.Destinations {
-		a.destinations = append(a.destinations, &destination{Destination: d, name: d.Store.String()})
+	a := &Agent{
+		config: config, log: config.Log, clock: config.Clock, board: newBoard(config.Clock.Now().Wall), reloaded: make(chan struct{}, 1),
 	}
+	a.use(config.Settings)
 	if config.Listen != "" {
 		if err := a.listen(config.Listen); err != nil {
-			return nil, err
+			return nil, errors.Join(err, a.Close())
 		}
 	}
 	return a, nil
 }
 
-// Close ends the serving and discards what is left in scratch files. It must be called once Run or Once has returned.
+// use makes settings the current ones.
+func (a *Agent) use(s Settings) {
+	next := &settings{Settings: s}
+	for _, d := range s.Destinations {
+		next.destinations = append(next.destinations, &destination{Destination: d, name: d.Store.String()})
+	}
+	a.mu.Lock()
+	a.opened = append(a.opened, s.Destinations...)
+	a.mu.Unlock()
+	a.current.Store(next)
+	a.board.change(func(status *Status) { status.Retained, status.Behind = map[string]int{}, map[string]bool{} })
+}
+
+// Reload replaces the settings. A run under way goes on with the old ones.
+func (a *Agent) Reload(s Settings) {
+	a.use(s)
+	select {
+	case a.reloaded <- struct{}{}:
+	default:
+	}
+}
+
+// Close ends the serving, discards what is left in scratch files and closes the destinations. It must be called once Run or Once has returned.
 func (a *Agent) Close() error {
 	var errs []error
 	if a.debt.taken != nil {
@@ -124,6 +161,9 @@ func (a *Agent) Close() error {
 	}
 	if a.server != nil {
 		errs = append(errs, a.server.close())
+	}
+	for _, d := range a.opened {
+		errs = append(errs, d.Store.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -134,7 +174,7 @@ func (a *Agent) Status() Status { return a.board.read() }
 func (a *Agent) now() time.Time { return a.clock.Now().Wall }
 
 // fresh is how old the last proven backup may be.
-func (a *Agent) fresh() time.Duration { return Fresh(a.config.Interval, a.config.DrillEvery) }
+func (a *Agent) fresh() time.Duration { return a.current.Load().MaxAge }
 
 // Once takes one backup, and rotates.
 func (a *Agent) Once(ctx context.Context) error {
@@ -188,7 +228,7 @@ func (a *Agent) lead(ctx context.Context, term Term) {
 			_ = clock.Sleep(outer, a.clock, pauseAfterResigning) // only its end matters
 			return
 		}
-		a.rest(ctx, term, a.delay()-a.clock.Now().Since(began))
+		a.rest(ctx, term, began)
 	}
 	if outer.Err() != nil {
 		a.resign(context.WithoutCancel(outer), term)
@@ -199,7 +239,8 @@ func (a *Agent) lead(ctx context.Context, term Term) {
 
 // givesUp tells whether so many runs have failed that another agent should try.
 func (a *Agent) givesUp() bool {
-	return a.config.MaxFailures > 0 && a.board.read().Failing >= a.config.MaxFailures
+	most := a.current.Load().MaxFailures
+	return most > 0 && a.board.read().Failing >= most
 }
 
 // resignTimeout bounds how long a lock that is given up is waited for.
@@ -227,23 +268,30 @@ func (a *Agent) setLeading(leading bool) {
 
 // delay is the time to the next run, jitter included: up to a twentieth, at most half a minute, is added.
 func (a *Agent) delay() time.Duration {
-	jitter := min(a.config.Interval/20, 30*time.Second)
-	return a.config.Interval + rand.N(jitter+1)
+	interval := a.current.Load().Interval
+	return interval + rand.N(min(interval/20, 30*time.Second)+1)
 }
 
 // catchUpInterval is how often destinations that are behind are tried.
 const catchUpInterval = 30 * time.Second
 
-// rest waits for the next run; meanwhile it brings destinations up to date that are behind.
-func (a *Agent) rest(ctx context.Context, term Term, wait time.Duration) {
-	until := a.clock.Now()
-	a.board.change(func(s *Status) { s.NextRun = a.now().Add(max(wait, 0)) })
+// rest waits for the next run after one that began at a moment; meanwhile it brings destinations up to date that are behind.
+func (a *Agent) rest(ctx context.Context, term Term, began clock.Moment) {
+	wait := a.delay()
 	for {
-		left := wait - a.clock.Now().Since(until)
-		if left <= 0 || clock.Sleep(ctx, a.clock, min(left, catchUpInterval)) != nil {
+		left := wait - a.clock.Now().Since(began)
+		a.board.change(func(s *Status) { s.NextRun = a.now().Add(max(left, 0)) })
+		if left <= 0 {
 			return
 		}
-		a.catchUp(ctx, term)
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.reloaded:
+			wait = a.delay()
+		case <-a.clock.After(min(left, catchUpInterval)):
+			a.catchUp(ctx, term)
+		}
 	}
 }
 
@@ -251,7 +299,7 @@ func (a *Agent) rest(ctx context.Context, term Term, wait time.Duration) {
 func (a *Agent) watch(ctx context.Context) {
 	for {
 		a.look(ctx)
-		if clock.Sleep(ctx, a.clock, max(10*time.Second, min(a.config.Interval/2, time.Minute))) != nil {
+		if clock.Sleep(ctx, a.clock, max(10*time.Second, min(a.current.Load().Interval/2, time.Minute))) != nil {
 			return
 		}
 	}

@@ -18,7 +18,7 @@ type debt struct {
 func (a *Agent) owe(t *taken, done []*destination) {
 	old := a.debt
 	a.debt = debt{}
-	for _, d := range a.destinations {
+	for _, d := range a.current.Load().destinations {
 		if !slices.Contains(done, d) {
 			a.debt.taken, a.debt.to = t, append(a.debt.to, d)
 		}
@@ -33,7 +33,7 @@ func (a *Agent) owe(t *taken, done []*destination) {
 
 func (a *Agent) showDebt() {
 	a.board.change(func(s *Status) {
-		for _, d := range a.destinations {
+		for _, d := range a.current.Load().destinations {
 			s.Behind[d.name] = slices.Contains(a.debt.to, d)
 		}
 	})
@@ -90,10 +90,10 @@ func (a *Agent) bring(ctx context.Context, term Term, t *taken, d *destination) 
 
 // look lists the destinations, and shows what they hold.
 func (a *Agent) look(ctx context.Context) {
-	cluster, datacenter := a.cluster(ctx)
+	cluster, datacenter := a.identity(ctx)
 	retained := map[string]int{}
 	var newest *inventory.Entry
-	for _, d := range a.destinations {
+	for _, d := range a.current.Load().destinations {
 		inv, err := d.list(ctx)
 		if err != nil {
 			if !errors.Is(err, context.Canceled) {
@@ -130,16 +130,16 @@ func ours(e *inventory.Entry, cluster, datacenter string) bool {
 }
 
 // cluster is the name of the cluster as far as it is known, and its datacenter.
-func (a *Agent) cluster(ctx context.Context) (name, datacenter string) {
+func (a *Agent) identity(ctx context.Context) (name, datacenter string) {
 	if a.config.Cluster != "" {
 		return inventory.ClusterName(a.config.Cluster, "", ""), ""
 	}
-	a.known.Lock()
-	defer a.known.Unlock()
-	if a.known.cluster == "" && a.known.datacenter == "" {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cluster == "" && a.datacenter == "" {
 		if id, err := a.config.Identify(ctx); err == nil {
-			a.known.datacenter = id.Datacenter
+			a.datacenter = id.Datacenter
 		}
 	}
-	return a.known.cluster, a.known.datacenter
+	return a.cluster, a.datacenter
 }

@@ -171,8 +171,9 @@ func newStage(t *testing.T, stores int, change func(*Config)) *stage {
 		t.Fatal(err)
 	}
 	c := Config{
-		Interval: time.Hour, MaxFailures: 3, Own: inventory.Own{LockKey: "consul-snapshot/lock", Service: "consul-snapshot"},
-		Source: s.cluster, Prover: s.judge, Scratch: dir, Clock: s.clock, Log: hclog.NewNullLogger(),
+		Settings: Settings{Interval: time.Hour, MaxFailures: 3, MaxAge: 2 * time.Hour, Source: s.cluster, Prover: s.judge},
+		Own:      inventory.Own{LockKey: "consul-snapshot/lock", Service: "consul-snapshot"},
+		Scratch:  dir, Clock: s.clock, Log: hclog.NewNullLogger(),
 		Identify: func(context.Context) (Identity, error) { return Identity{"dc1", "1.21.4"}, nil },
 	}
 	for i := range stores {

@@ -127,6 +127,24 @@ func TestGivingUp(t *testing.T) {
 	})
 }
 
+// A reload takes effect while the agent waits.
+func TestReload(t *testing.T) {
+	r := startRunning(t, nil)
+	r.ballot.terms <- newTerm()
+	r.until(t, "waiting", func(s Status) bool { return !s.LastSuccess.IsZero() && !s.NextRun.IsZero() })
+	next := r.config.Settings
+	next.Interval = 10 * time.Minute
+	next.Destinations = []Destination{{Store: newMemory("b"), Retain: 2}}
+	r.Reload(next)
+	began := r.now()
+	r.until(t, "waiting for less", func(s Status) bool { return s.NextRun.Sub(began) <= 11*time.Minute })
+	last := r.Status().LastSuccess
+	r.advanceUntil(t, "saved", func(s Status) bool { return s.LastSuccess.After(last) })
+	if s := r.Status(); s.Retained["b"] != 1 || s.Retained["a"] != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // Whoever loses the lock takes no more backups until it is held again.
 func TestLosingTheLock(t *testing.T) {
 	r := startRunning(t, nil)

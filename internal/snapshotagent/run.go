@@ -102,11 +102,12 @@ func (a *Agent) saved(t *taken) string {
 
 // unchanged returns the newest proven backup if the cluster still holds what is in it and every destination has it.
 func (a *Agent) unchanged(t *taken) *inventory.Entry {
-	if !a.config.SkipUnchanged {
+	current := a.current.Load()
+	if !current.SkipUnchanged {
 		return nil
 	}
 	var last *inventory.Entry
-	for _, d := range a.destinations {
+	for _, d := range current.destinations {
 		inv := d.last()
 		if inv == nil {
 			return nil
@@ -132,9 +133,10 @@ func (a *Agent) skip(t *taken, last *inventory.Entry) string {
 // store puts an archive into all destinations, and returns those that have it. What one of them gives back ends up in copied. It fails if
 // none has it.
 func (a *Agent) store(ctx context.Context, t *taken, copied *scratch.File) ([]*destination, error) {
-	errs := make([]error, len(a.destinations))
+	destinations := a.current.Load().destinations // those of a reload get the backup later
+	errs := make([]error, len(destinations))
 	var busy sync.WaitGroup
-	for i, d := range a.destinations {
+	for i, d := range destinations {
 		var tee *scratch.File
 		if i == 0 {
 			tee = copied
@@ -143,7 +145,7 @@ func (a *Agent) store(ctx context.Context, t *taken, copied *scratch.File) ([]*d
 	}
 	busy.Wait()
 	var stored []*destination
-	for i, d := range a.destinations {
+	for i, d := range destinations {
 		if errs[i] == nil {
 			stored = append(stored, d)
 			continue
@@ -169,13 +171,14 @@ func (a *Agent) failedAt(d *destination, err error) {
 // prove rebuilds the archive in the file at path.
 func (a *Agent) prove(ctx context.Context, t *taken, path string) Verdict {
 	a.backups++
-	switch every := a.config.DrillEvery; {
+	current := a.current.Load()
+	switch every := current.DrillEvery; {
 	case t.Unrestorable != nil:
 		return Verdict{inventory.Unproven, "it holds records that Lictor cannot restore: " + t.Unrestorable.Error()}
 	case every > 1 && (a.backups-1)%every != 0:
 		return Verdict{inventory.Unproven, fmt.Sprintf("it was not rebuilt: drill.every is %d", every)}
 	}
-	return a.config.Prover.Prove(ctx, path, t.Description)
+	return current.Prover.Prove(ctx, path, t.Description)
 }
 
 // reject sets a backup aside that failed its proof.

@@ -76,12 +76,6 @@ func (b *board) read() Status {
 	return s
 }
 
-// Fresh is how old the last proven backup may be at an interval, every n-th backup being proven.
-func Fresh(interval time.Duration, every int) time.Duration {
-	interval *= time.Duration(max(every, 1))
-	return max(2*interval, interval+time.Minute)
-}
-
 // Unhealthy tells why the backups cannot be relied on, empty if they can: there has been no proven one for longer than fresh. An agent
 // that has just started is given as much time.
 func (s *Status) Unhealthy(now time.Time, fresh time.Duration) string {

@@ -6,20 +6,6 @@ import (
 	"time"
 )
 
-func TestFresh(t *testing.T) {
-	for _, c := range []struct {
-		interval time.Duration
-		every    int
-		want     time.Duration
-	}{
-		{time.Hour, 1, 2 * time.Hour}, {10 * time.Second, 1, 70 * time.Second}, {time.Minute, 0, 2 * time.Minute}, {time.Hour, 6, 12 * time.Hour},
-	} {
-		if got := Fresh(c.interval, c.every); got != c.want {
-			t.Errorf("every %s, each %d. proven: %s, want %s", c.interval, c.every, got, c.want)
-		}
-	}
-}
-
 func TestUnhealthy(t *testing.T) {
 	start := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	fresh := 2 * time.Hour

@@ -47,9 +47,9 @@ func (a *Agent) take(ctx context.Context) (_ *taken, err error) {
 	}
 	t := &taken{Description: description, file: file}
 	t.entry = description.Entry(a.newID(began), inventory.ClusterName(a.config.Cluster, identity.Datacenter, description.TrustDomain))
-	a.known.Lock()
-	a.known.cluster, a.known.datacenter = t.entry.Cluster, identity.Datacenter
-	a.known.Unlock()
+	a.mu.Lock()
+	a.cluster, a.datacenter = t.entry.Cluster, identity.Datacenter
+	a.mu.Unlock()
 	t.entry.Datacenter, t.entry.ServerVersion = identity.Datacenter, identity.ServerVersion
 	t.entry.Started, t.entry.Saved, t.entry.Writer = began, saved, "lictor "+version.Lictor
 	return t, nil
@@ -57,7 +57,7 @@ func (a *Agent) take(ctx context.Context) (_ *taken, err error) {
 
 // fetch writes what the cluster sends to the file, and returns its digest.
 func (a *Agent) fetch(ctx context.Context, file *scratch.File) (sum [sha256.Size]byte, err error) {
-	stream, err := a.config.Source.Snapshot(ctx)
+	stream, err := a.current.Load().Source.Snapshot(ctx)
 	if err != nil {
 		return sum, fmt.Errorf("ask the cluster for a snapshot: %w", err)
 	}
@@ -90,7 +90,7 @@ func (a *Agent) describe(ctx context.Context, file *scratch.File, sum [sha256.Si
 // newID is an ID that is newer than all that are known.
 func (a *Agent) newID(now time.Time) string {
 	newest := ""
-	for _, d := range a.destinations {
+	for _, d := range a.current.Load().destinations {
 		if inv := d.last(); inv != nil {
 			newest = later(newest, inv.Newest())
 		}

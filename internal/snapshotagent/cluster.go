@@ -1,0 +1,55 @@
+package snapshotagent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hashicorp/consul/api"
+)
+
+// Identify finds out which cluster a client talks to. datacenter is the one that it asks for, empty for the agent's own. What a token
+// must not see is left out: the rights that the agent needs do not include these questions.
+func Identify(client *api.Client, datacenter string) func(ctx context.Context) (Identity, error) {
+	return func(ctx context.Context) (id Identity, err error) {
+		if id.Datacenter = datacenter; id.Datacenter == "" {
+			if id.Datacenter, err = ownDatacenter(ctx, client); err != nil {
+				return id, fmt.Errorf("ask the Consul agent for its datacenter: %w", err)
+			}
+		}
+		id.ServerVersion = leaderVersion(ctx, client)
+		return id, nil
+	}
+}
+
+// ownDatacenter is the agent's. Without the right to ask it, it is the first of all, which are sorted by distance.
+func ownDatacenter(ctx context.Context, client *api.Client) (string, error) {
+	var self struct{ Config struct{ Datacenter string } }
+	q := new(api.QueryOptions).WithContext(ctx)
+	_, err := client.Raw().Query("/v1/agent/self", &self, q)
+	if err == nil && self.Config.Datacenter != "" {
+		return self.Config.Datacenter, nil
+	}
+	var all []string
+	if _, err := client.Raw().Query("/v1/catalog/datacenters", &all, q); err != nil {
+		return "", err
+	}
+	if len(all) == 0 {
+		return "", errors.Join(err, errors.New("it knows no datacenter"))
+	}
+	return all[0], nil
+}
+
+// leaderVersion is the version of the leader, empty if it is not to be had.
+func leaderVersion(ctx context.Context, client *api.Client) string {
+	health, err := client.Operator().AutopilotServerHealth(new(api.QueryOptions).WithContext(ctx))
+	if err != nil {
+		return ""
+	}
+	for _, s := range health.Servers {
+		if s.Leader {
+			return s.Version
+		}
+	}
+	return ""
+}
