@@ -23,6 +23,7 @@ var commands = map[string]constructor{
 	"operator raft":            newOperatorRaftGroup,
 	"operator raft list-peers": newListPeers,
 	"snapshot":                 newSnapshotGroup,
+	"snapshot agent":           newSnapshotAgent,
 	"snapshot decode":          newSnapshotDecode,
 	"snapshot inspect":         newSnapshotInspect,
 	"snapshot restore":         newSnapshotRestore,

@@ -36,11 +36,14 @@ type Term interface {
 
 // A Registrar shows the agent in the cluster it backs up.
 type Registrar interface {
-	// Lead adds the check that snapshots are saved, or removes it.
-	Lead(leading bool)
-	// Saved tells of the outcome of a run.
-	Saved(err error, note string)
-	Close(ctx context.Context) error
+	// Run keeps the agent registered until ctx ends.
+	Run(ctx context.Context) error
+	// Lead and Follow tell whether the agent leads.
+	Lead()
+	Follow()
+	// Saved and Failed tell of the outcome of a run.
+	Saved(note string)
+	Failed(err error)
 }
 
 // A Prover rebuilds an archive and compares.
@@ -189,6 +192,13 @@ func (a *Agent) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	watching.Go(func() { a.watch(ctx) })
+	if a.config.Registrar != nil {
+		watching.Go(func() {
+			if err := a.config.Registrar.Run(ctx); err != nil && ctx.Err() == nil {
+				a.log.Error("the agent is not registered any more", "error", err)
+			}
+		})
+	}
 	for {
 		a.log.Info("Waiting to obtain leadership...")
 		term, err := a.config.Elector.Campaign(ctx)
@@ -261,8 +271,12 @@ func (a *Agent) setLeading(leading bool) {
 			s.NextRun = time.Time{}
 		}
 	})
-	if a.config.Registrar != nil {
-		a.config.Registrar.Lead(leading)
+	switch r := a.config.Registrar; {
+	case r == nil:
+	case leading:
+		r.Lead()
+	default:
+		r.Follow()
 	}
 }
 

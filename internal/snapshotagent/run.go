@@ -40,8 +40,12 @@ func (a *Agent) run(ctx context.Context, term Term) error {
 	if err != nil {
 		a.log.Error("Snapshot failed", "error", err)
 	}
-	if a.config.Registrar != nil {
-		a.config.Registrar.Saved(err, note)
+	switch r := a.config.Registrar; {
+	case r == nil:
+	case err != nil:
+		r.Failed(err)
+	default:
+		r.Saved(note)
 	}
 	return err
 }

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/hashicorp/cli"
+	"github.com/hashicorp/consul/api"
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/lictor-dr/lictor/internal/agentconfig"
+	"github.com/lictor-dr/lictor/internal/logging"
+	"github.com/lictor-dr/lictor/internal/snapshotagent"
+	"github.com/lictor-dr/lictor/internal/snapshotconfig"
+	"github.com/lictor-dr/lictor/internal/version"
+)
+
+// snapshotAgent takes snapshots by a schedule.
+type snapshotAgent struct {
+	*program
+	flags *snapshotconfig.Flags
+}
+
+func newSnapshotAgent(p *program) cli.Command {
+	c := &snapshotAgent{p, snapshotconfig.NewFlags()}
+	return &leaf{
+		program: p,
+		manual: manual{
+			synopsis: "Periodically saves snapshots of server state, and proves them",
+			usage:    "snapshot agent [options]",
+			about: `
+Takes snapshots of a datacenter by an interval, stores them on local disk, in
+S3, Azure Blob Storage or Google Cloud Storage, in several places if you like,
+and deletes the oldest. Any number of agents may run: one of them holds a lock
+and takes the snapshots, the others wait to take over. With -interval=0 one
+snapshot is taken, without the lock.
+
+A snapshot counts once it is proven: it is read to its last record, uploaded,
+read back from where it is stored, and rebuilt in a throw-away engine by a
+child process; what that holds is compared with what the cluster sent. Beside
+each archive consul-ID.snap an entry consul-ID.snap.json says how that went.
+
+The configuration of Consul Enterprise's snapshot agent works as it is. SIGHUP
+reads it again.
+
+With ACLs enabled the token needs:
+
+    acl = "write"
+    key "consul-snapshot/lock" { policy = "write" }
+    session_prefix "" { policy = "write" }
+    service "consul-snapshot" { policy = "write" }`,
+			examples: `
+Hourly, to a directory, the last 30:
+
+    $ {program} snapshot agent -local-path=/srv/snapshots -interval=1h -retain=30
+
+As a service, with a configuration file:
+
+    $ {program} snapshot agent -config-file=/etc/lictor.d/snapshot.json
+
+One snapshot, from cron:
+
+    $ {program} snapshot agent -interval=0 -local-path=/srv/snapshots`,
+			status: []exitStatus{
+				{0, "stopped by a signal, with the lock released; in one-shot mode: the snapshot is saved"},
+				{1, "the configuration is refused, or, in one-shot mode, the snapshot could not be saved"},
+			},
+		},
+		groups:  c.groups(),
+		execute: c.run,
+	}
+}
+
+func (c *snapshotAgent) groups() (all []optionGroup) {
+	for _, g := range c.flags.Describe() {
+		all = append(all, optionGroup{g.Title, g.Flags})
+	}
+	return all
+}
+
+func (c *snapshotAgent) run(args []string) int {
+	if len(args) > 0 {
+		return c.fail("Too many arguments (expected 0, got %d)", len(args))
+	}
+	syscall.Umask(0o077)
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	config, warnings, err := snapshotconfig.Load(c.flags)
+	if err != nil {
+		return c.fail("Error starting snapshot agent: %s", err)
+	}
+	client, err := connectionOf(config).client(c.program)
+	if err != nil {
+		return c.fail("Error connecting to Consul agent: %s", err)
+	}
+	log, closer, err := logging.New(agentconfig.LogConfig{Level: config.LogLevel, JSON: config.LogJSON}, c.out)
+	if err != nil {
+		return c.fail("Error starting snapshot agent: %s", err)
+	}
+	defer closer.Close()
+	a, err := snapshotagent.Open(context.Background(), config, client, log)
+	if err != nil {
+		return c.fail("Error starting snapshot agent: %s", err)
+	}
+	fmt.Fprint(c.out, config.Banner(version.Full))
+	p := &snapshotProcess{agent: a, config: config, client: client, log: log, signals: signals}
+	for _, w := range warnings {
+		log.Warn(w)
+	}
+	return p.run()
+}
+
+// connectionOf is the connection that a configuration of the snapshot agent asks for.
+func connectionOf(config *snapshotconfig.Config) *connection {
+	from := config.Connection
+	return &connection{
+		clientFlags: clientFlags{
+			addr: from.Address, token: string(from.Token), tokenFile: from.TokenFile, caFile: from.CAFile, caPath: from.CAPath,
+			clientCert: from.CertFile, clientKey: from.KeyFile, tlsServerName: from.TLSServerName,
+		},
+		serverFlags: serverFlags{datacenter: from.Datacenter},
+	}
+}
+
+// snapshotProcess is a snapshot agent between its start and its end.
+type snapshotProcess struct {
+	agent   *snapshotagent.Agent
+	config  *snapshotconfig.Config
+	client  *api.Client
+	log     hclog.InterceptLogger
+	signals <-chan os.Signal
+}
+
+func (p *snapshotProcess) run() int {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	done := make(chan error, 1)
+	go func() { done <- p.work(ctx) }()
+	p.log.Info("Snapshot agent running")
+	notify(daemon.SdNotifyReady)
+	err := p.wait(cancel, done)
+	if err := errors.Join(err, p.agent.Close()); err != nil {
+		p.log.Error("Snapshot agent failed", "error", err)
+		return 1
+	}
+	return 0
+}
+
+func (p *snapshotProcess) work(ctx context.Context) error {
+	if p.config.OneShot {
+		return p.agent.Once(ctx)
+	}
+	if err := p.checkDatacenter(ctx); err != nil {
+		return err
+	}
+	return p.agent.Run(ctx)
+}
+
+// checkDatacenter refuses a daemon for another datacenter than the Consul agent's, as far as that tells.
+func (p *snapshotProcess) checkDatacenter(ctx context.Context) error {
+	if p.config.Connection.Datacenter == "" {
+		return nil
+	}
+	identity, err := snapshotagent.Identify(p.client, "")(ctx)
+	if err != nil {
+		p.log.Warn("whether the datacenter is the Consul agent's own is not known", "error", err)
+		return nil
+	}
+	return p.config.CheckDatacenter(identity.Datacenter)
+}
+
+// wait handles signals until the work has ended, and returns its outcome.
+func (p *snapshotProcess) wait(cancel context.CancelCauseFunc, done <-chan error) error {
+	for {
+		select {
+		case err := <-done:
+			return err
+		case s := <-p.signals:
+			p.log.Info("Caught", "signal", s)
+			if s == syscall.SIGHUP {
+				p.reload()
+				continue
+			}
+			notify(daemon.SdNotifyStopping)
+			cancel(fmt.Errorf("stopped by %s", s))
+			return p.end(done)
+		}
+	}
+}
+
+// end waits for the work to end; a second signal ends the process at once.
+func (p *snapshotProcess) end(done <-chan error) error {
+	for {
+		select {
+		case err := <-done:
+			if errors.Is(err, context.Canceled) && !p.config.OneShot {
+				return nil
+			}
+			return err
+		case s := <-p.signals:
+			if s != syscall.SIGHUP {
+				return fmt.Errorf("caught second signal: %s", s)
+			}
+		}
+	}
+}
+
+// reload reads the configuration again. If it is bad, the running one stays.
+func (p *snapshotProcess) reload() {
+	notify(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec())
+	defer notify(daemon.SdNotifyReady)
+	next, warnings, err := p.config.Reload()
+	if err != nil {
+		p.log.Error("Reload config failed", "error", err)
+		return
+	}
+	settings, err := snapshotagent.OpenSettings(context.Background(), next, p.client, p.log)
+	if err != nil {
+		p.log.Error("Reload config failed", "error", err)
+		return
+	}
+	for _, w := range warnings {
+		p.log.Warn(w)
+	}
+	if level, err := logging.Level(next.LogLevel); err == nil {
+		p.log.SetLevel(level)
+	}
+	p.config = next
+	p.agent.Reload(settings)
+	p.log.Info("Configuration reloaded")
+}
+
+// notify tells systemd, if that has started the process.
+func notify(state string) {
+	_, _ = daemon.SdNotify(false, state) // there is nobody to tell of a failure
+}

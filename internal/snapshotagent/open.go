@@ -1,0 +1,144 @@
+package snapshotagent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/hashicorp/consul/api"
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/lictor-dr/lictor/internal/backup"
+	"github.com/lictor-dr/lictor/internal/blobstore"
+	"github.com/lictor-dr/lictor/internal/election"
+	"github.com/lictor-dr/lictor/internal/inventory"
+	"github.com/lictor-dr/lictor/internal/registration"
+	"github.com/lictor-dr/lictor/internal/scratch"
+	"github.com/lictor-dr/lictor/internal/snapshotconfig"
+)
+
+// sessionName is the name of the agents' sessions. It tells them from those of other locks, which backups must not leave out.
+const sessionName = "Consul Snapshot Agent"
+
+// Open makes an agent of a configuration, for the cluster that the client talks to.
+func Open(ctx context.Context, c *snapshotconfig.Config, client *api.Client, log hclog.Logger) (*Agent, error) {
+	dir, err := scratch.Open(c.ScratchDir)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := OpenSettings(ctx, c, client, log)
+	if err != nil {
+		return nil, err
+	}
+	config := Config{
+		Settings: settings, Cluster: c.Cluster, Own: inventory.Own{LockKey: c.LockKey, Service: c.Service, Session: sessionName},
+		Listen: c.Listen, Identify: Identify(client, c.Connection.Datacenter), Scratch: dir, Log: log,
+	}
+	if !c.OneShot {
+		if err := takePart(&config, c, client, log); err != nil {
+			return nil, errors.Join(err, closeAll(settings.Destinations))
+		}
+	}
+	return New(config)
+}
+
+// takePart adds what an agent needs that is one of several.
+func takePart(config *Config, c *snapshotconfig.Config, client *api.Client, log hclog.Logger) error {
+	candidate, err := election.New(client, election.Config{Key: c.LockKey, Value: []byte(holder()), SessionName: sessionName, Logger: log.Named("election")})
+	if err != nil {
+		return err
+	}
+	registrar, err := registration.New(client, registration.Config{
+		Service: c.Service, SavingTTL: c.MaxAge(), DeregisterAfter: c.DeregisterAfter, Logger: log.Named("registration"),
+	})
+	if err != nil {
+		return errors.Join(err, candidate.Close())
+	}
+	config.Elector, config.Registrar = &elector{candidate}, registrar
+	return nil
+}
+
+// holder says, for people, who holds the lock.
+func holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	return "lictor snapshot agent on " + host + ", pid " + strconv.Itoa(os.Getpid())
+}
+
+// elector is the election as the agent sees it.
+type elector struct{ *election.Candidate }
+
+// Campaign waits for leadership.
+func (e *elector) Campaign(ctx context.Context) (Term, error) {
+	term, err := e.Candidate.Campaign(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return term, nil
+}
+
+// OpenSettings opens what a configuration asks for that may change while an agent runs.
+func OpenSettings(ctx context.Context, c *snapshotconfig.Config, client *api.Client, log hclog.Logger) (Settings, error) {
+	s := Settings{
+		Interval: c.Interval, MaxFailures: c.MaxFailures, MaxAge: c.MaxAge(), SkipUnchanged: c.SkipUnchanged, DrillEvery: c.Drill.Every,
+		Source: &backup.Cluster{Client: client, Stale: c.Stale},
+		Prover: &driller{memory: c.Drill.Memory, consulBinary: c.Drill.ConsulBinary},
+	}
+	var err error
+	s.Destinations, err = OpenDestinations(ctx, &c.Destinations, log)
+	return s, err
+}
+
+// OpenDestinations opens the destinations of a configuration.
+func OpenDestinations(ctx context.Context, from *snapshotconfig.Destinations, log hclog.Logger) (all []Destination, err error) {
+	warn := func(err error) { log.Warn("a destination", "warning", err) }
+	add := func(store blobstore.Store, opening error, retain int) {
+		if opening != nil {
+			err = errors.Join(err, opening)
+			return
+		}
+		all = append(all, Destination{store, retain})
+	}
+	for _, d := range from.Local {
+		store, err := blobstore.Dir(d.Path, warn)
+		add(store, err, d.Retain)
+	}
+	for _, d := range from.S3 {
+		store, err := blobstore.S3(ctx, blobstore.S3Config{
+			Bucket: d.Bucket, Region: d.Region, Endpoint: d.Endpoint, ForcePathStyle: d.ForcePathStyle, KeyPrefix: d.KeyPrefix,
+			StaticName: d.StaticName, ServerSideEncryption: d.SSE, EnableKMS: d.KMS, KMSKeyID: d.KMSKeyID,
+			AccessKeyID: string(d.AccessKeyID), SecretAccessKey: string(d.SecretAccessKey), SessionToken: string(d.SessionToken),
+			RoleARN: d.RoleARN, RoleSessionName: d.RoleSessionName, WebIdentityTokenFile: d.WebIdentityTokenFile, STSEndpoint: d.STSEndpoint,
+			Warn: warn,
+		})
+		add(store, err, d.Retain)
+	}
+	for _, d := range from.Azure {
+		store, err := blobstore.Azure(ctx, blobstore.AzureConfig{
+			AccountName: d.AccountName, AccountKey: string(d.AccountKey), ContainerName: d.ContainerName, Environment: d.Environment,
+			ServicePrincipalID: d.ServicePrincipalID, ServicePrincipalSecret: string(d.ServicePrincipalSecret), TenantID: d.TenantID,
+			Endpoint: d.Endpoint, KeyPrefix: d.KeyPrefix,
+		})
+		add(store, err, d.Retain)
+	}
+	for _, d := range from.GCS {
+		store, err := blobstore.GCS(ctx, blobstore.GCSConfig{Bucket: d.Bucket, KeyPrefix: d.KeyPrefix, Endpoint: d.Endpoint})
+		add(store, err, d.Retain)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open destinations: %w", err), closeAll(all))
+	}
+	return all, nil
+}
+
+func closeAll(destinations []Destination) error {
+	var errs []error
+	for _, d := range destinations {
+		errs = append(errs, d.Store.Close())
+	}
+	return errors.Join(errs...)
+}
