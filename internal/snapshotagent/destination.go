@@ -110,5 +110,5 @@ func (d *destination) rotate(ctx context.Context, cluster string) (deleted []inv
 	if err != nil {
 		return nil, err
 	}
-	return inventory.Prune(ctx, d.Store, inventory.Plan(inv, inventory.Keep{Cluster: cluster, Retain: d.Retain}))
+	return inventory.Prune(ctx, d.Store, inv, inventory.Keep{Cluster: cluster, Retain: d.Retain})
 }

@@ -1,0 +1,32 @@
+// Package inventory is what a store of backups holds: archives, the entries beside them, which cluster each belongs to, and which of
+// them may be deleted.
+//
+// # Names
+//
+// An archive is consul-<id>.snap, as the snapshot agent of Consul Enterprise names it; the id is a time in UNIX nanoseconds, in decimal,
+// and a larger one is newer. Its entry is consul-<id>.snap.json. An archive that failed its proof is consul-<id>.snap.bad, with the entry
+// consul-<id>.snap.bad.json. So what consul-*.snap matches are archives that were not found bad, and nothing else.
+//
+// # Promises
+//
+// The entry is the commit point of a backup. [Commit] writes it last, once the archive is there in its full size, and reads it back.
+// What a crash leaves before that is an archive without an entry: foreign, listed, never taken for a backup and never deleted.
+//
+// An entry says which cluster its backup is of. [Plan] names for deletion only what an entry gives to the cluster asked for: never an
+// archive without an entry, with a damaged one, with one of a newer format, or of another cluster; and never the newest proven backup.
+// [Prune] reads each entry once more before it deletes, and deletes the archive before its entry. In the other order, a crash would
+// leave an archive that nobody owns and nobody ever deletes. In this one it leaves an entry without an archive, which is never shown as
+// a backup, and which the next run deletes because it is older than what is kept.
+//
+// [SetAside] marks the entry bad before anything is moved, so that nothing on the way looks like a good backup.
+//
+// A lost or damaged entry can be made again from its archive: [Rebuild] for all that are of a cluster, [Adopt] for one. Both read the
+// archive to its last record. Such a backup is unproven until it is verified.
+//
+// # Refusals
+//
+// Entries of more than 1 MiB, of a format newer than this one, and entries that contradict their name are not used; what this version does
+// not know inside an entry is kept when the entry is rewritten.
+//
+// Two writers of one entry are not kept apart here: the lock of the snapshot agents does that.
+package inventory

@@ -1,0 +1,165 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lictor-dr/lictor/internal/blobstore"
+)
+
+// readers is how many entries are read at a time.
+const readers = 8
+
+// settled is how long before it was read an entry must have been written to be taken from an earlier inventory. Stores tell
+// times by the second, and clocks differ.
+const settled = time.Minute
+
+// List takes the inventory of a store. Entries that have not changed since an earlier inventory, which may be nil, are not read again. An
+// entry that cannot be used is reported in its Backup; the error is about the listing, or the context.
+func List(ctx context.Context, store blobstore.Store, earlier *Inventory) (*Inventory, error) {
+	objects, err := store.List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the backups in %s: %w", store, err)
+	}
+	shelf := sortObjects(objects)
+	entries, err := readEntries(ctx, store, shelf.entries, earlier)
+	if err != nil {
+		return nil, fmt.Errorf("read the entries of the backups in %s: %w", store, err)
+	}
+	inv := &Inventory{entries: entries}
+	for name := range shelf.names {
+		b, bad := shelf.backup(name, entries)
+		if bad {
+			inv.Bad = append(inv.Bad, b)
+		} else {
+			inv.Backups = append(inv.Backups, b)
+		}
+	}
+	newestFirst(inv.Backups)
+	newestFirst(inv.Bad)
+	return inv, nil
+}
+
+// A shelf is a listing, sorted out.
+type shelf struct {
+	names    map[string]bool             // of archives, whether they are there or only their entries
+	archives map[string]blobstore.Object // by name
+	entries  []blobstore.Object
+}
+
+// sortObjects leaves out what is no name of ours.
+func sortObjects(objects []blobstore.Object) shelf {
+	s := shelf{names: map[string]bool{}, archives: map[string]blobstore.Object{}}
+	for _, o := range objects {
+		name, isEntry := strings.CutSuffix(o.Name, entrySuffix)
+		if _, ok := ParseArchiveName(strings.TrimSuffix(name, badSuffix)); !ok {
+			continue
+		}
+		s.names[name] = true
+		if isEntry {
+			s.entries = append(s.entries, o)
+		} else {
+			s.archives[name] = o
+		}
+	}
+	return s
+}
+
+func (s shelf) backup(name string, entries map[string]fetched) (b Backup, bad bool) {
+	archive, bad := strings.CutSuffix(name, badSuffix)
+	id, _ := ParseArchiveName(archive)
+	b = Backup{ID: id, Name: name}
+	if o, ok := s.archives[name]; ok {
+		b.Archive, b.Size, b.Modified = true, o.Size, o.Modified
+	}
+	if f, ok := entries[EntryName(name)]; ok {
+		b.Entry, b.EntryError = f.entry, f.err
+	}
+	return b, bad
+}
+
+// readEntries reads entries, several at a time. Its error is that of the context.
+func readEntries(ctx context.Context, store blobstore.Store, objects []blobstore.Object, earlier *Inventory) (map[string]fetched, error) {
+	all := map[string]fetched{}
+	work := make(chan blobstore.Object)
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for range min(readers, len(objects)) {
+		wg.Go(func() {
+			for o := range work {
+				f := fetch(ctx, store, o)
+				mu.Lock()
+				all[o.Name] = f
+				mu.Unlock()
+			}
+		})
+	}
+	known := map[string]fetched{}
+	for _, o := range objects {
+		if f, ok := earlier.remembers(o); ok {
+			known[o.Name] = f
+		} else {
+			work <- o
+		}
+	}
+	close(work)
+	wg.Wait()
+	for name, f := range known {
+		all[name] = f
+	}
+	return all, ctx.Err()
+}
+
+// remembers returns what an earlier inventory knows about an entry that has not changed since.
+func (inv *Inventory) remembers(o blobstore.Object) (fetched, bool) {
+	if inv == nil {
+		return fetched{}, false
+	}
+	f, ok := inv.entries[o.Name]
+	content := f.err == nil || errors.Is(f.err, ErrEntry) || errors.Is(f.err, ErrFormat) // not a failure to read it
+	same := f.object.Size == o.Size && f.object.Modified.Equal(o.Modified)
+	return f, ok && content && same && !o.Modified.IsZero() && f.at.Sub(o.Modified) > settled
+}
+
+func fetch(ctx context.Context, store blobstore.Store, o blobstore.Object) fetched {
+	f := fetched{object: o, at: time.Now()}
+	f.entry, f.err = readEntry(ctx, store, strings.TrimSuffix(o.Name, entrySuffix))
+	return f
+}
+
+// readEntry reads the entry of an archive, whose name may end in .bad.
+func readEntry(ctx context.Context, store blobstore.Store, archive string) (*Entry, error) {
+	data, err := readObject(ctx, store, EntryName(archive))
+	if err != nil {
+		return nil, err
+	}
+	e, err := DecodeEntry(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", store.Location(EntryName(archive)), err)
+	}
+	if e.Name != archive && BadName(e.Name) != archive {
+		return nil, fmt.Errorf("%s: %w: it is about %q", store.Location(EntryName(archive)), ErrEntry, e.Name)
+	}
+	return e, nil
+}
+
+// readObject reads one byte more than an entry may have at most.
+func readObject(ctx context.Context, store blobstore.Store, name string) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	r, err := store.Get(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", store.Location(name), err)
+	}
+	data, err := io.ReadAll(io.LimitReader(r, MaxEntry+1))
+	if err := errors.Join(err, r.Close()); err != nil {
+		return nil, fmt.Errorf("read %s: %w", store.Location(name), err)
+	}
+	return data, nil
+}
