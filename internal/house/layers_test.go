@@ -20,7 +20,7 @@ var layers = []layer{
 	{"commands", false, []string{"cmd/*", "scripts/*", "internal/compare", "internal/clientsuite"}},
 	{"jobs", true, []string{
 		"internal/agent", "internal/backup", "internal/restore", "internal/demo", "internal/soak", "internal/drill", "internal/server", "internal/interop",
-		"internal/election", "internal/snapshotagent",
+		"internal/election", "internal/registration", "internal/retrieval", "internal/snapshotagent",
 	}},
 	{"concepts", true, []string{
 		"internal/archive", "internal/record", "internal/preflight", "internal/inspect", "internal/querytemplate",
@@ -28,7 +28,7 @@ var layers = []layer{
 		"internal/logging", "internal/datadir", "internal/recordjson", "internal/digest", "internal/acl", "internal/aclresolve", "internal/agenttoken",
 		"internal/coordinate", "internal/preparedquery",
 		"internal/telemetry", "internal/userevent", "internal/meshca", "internal/definition", "internal/healthcheck", "internal/localstate",
-		"internal/blobstore", "internal/clock", "internal/inventory", "internal/scratch", "internal/snapshotconfig",
+		"internal/blobstore", "internal/clock", "internal/storetest", "internal/inventory", "internal/scratch", "internal/snapshotconfig",
 	}},
 	{"leaves", false, []string{
 		"internal/msgpack", "internal/golden", "internal/testproc", "internal/atomicfile", "internal/version", "internal/progress", "internal/house",

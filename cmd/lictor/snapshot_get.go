@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+
+	"github.com/hashicorp/cli"
+
+	"github.com/lictor-dr/lictor/internal/backup"
+	"github.com/lictor-dr/lictor/internal/blobstore"
+	"github.com/lictor-dr/lictor/internal/inventory"
+	"github.com/lictor-dr/lictor/internal/progress"
+	"github.com/lictor-dr/lictor/internal/retrieval"
+)
+
+// snapshotGet gets a backup out of a store.
+type snapshotGet struct {
+	*program
+	storeFlags
+	format string
+}
+
+func newSnapshotGet(p *program) cli.Command {
+	c := &snapshotGet{program: p}
+	return &leaf{
+		program: p,
+		manual: manual{
+			synopsis: "Gets a snapshot out of a store",
+			usage:    "snapshot get [options] ID|latest [FILE]",
+			about: `
+Copies a snapshot from a store into FILE, or into consul-ID.snap in the current
+directory. What comes is compared with the entry beside the archive, verified
+and decoded to its last record before it becomes FILE, with mode 0600. With
+"-" as FILE it goes to standard output. "latest" is the newest one that is not
+bad. Of several stores the first that can give it does.
+
+What was got is restored with "snapshot restore".`,
+			examples: `
+    $ {program} snapshot get -store=/srv/snapshots latest backup.snap
+    $ {program} snapshot get -config-file=/etc/lictor.d/snapshot.json 1479360073448728784
+    $ {program} snapshot get -store=gs://bucket latest - | {program} snapshot restore -`,
+			status: []exitStatus{
+				{0, "the snapshot is in FILE"},
+				{1, "wrong arguments, or the snapshot could not be had, or is bad; there is no FILE"},
+			},
+		},
+		groups:  []optionGroup{options("Store Options", c.storeFlags.define), options("Command Options", c.define)},
+		execute: c.run,
+	}
+}
+
+func (c *snapshotGet) define(fs *flag.FlagSet) {
+	fs.StringVar(&c.format, "format", "pretty", "The output `format`: pretty or json.")
+}
+
+func (c *snapshotGet) run(args []string) int {
+	switch {
+	case len(args) == 0:
+		return c.fail("Missing ID argument: an ID, or latest")
+	case len(args) > 2:
+		return c.fail("Too many arguments (expected 1 or 2, got %d)", len(args))
+	case c.format != "pretty" && c.format != "json":
+		return c.fail("Error getting snapshot: Unknown format: %s", c.format)
+	}
+	ctx, stop := interruptible()
+	defer stop()
+	stores, err := c.open(ctx, c.program)
+	if err != nil {
+		return c.fail("Error getting snapshot: %s", err)
+	}
+	defer closeStores(c.program, stores)
+	var got *gotSnapshot
+	err = inAny(stores, func(store blobstore.Store) (err error) {
+		got, err = c.get(ctx, store, args)
+		return err
+	})
+	if err != nil {
+		return c.fail("Error getting snapshot: %s", err)
+	}
+	say := c.say
+	if got.Path == "-" {
+		say = c.tell
+	}
+	if c.format == "json" {
+		return c.sayJSON(say, got)
+	}
+	say("Got and verified snapshot %s, index %d, %s: %s", got.ID, got.Index, got.Proof, got.Path)
+	return 0
+}
+
+// gotSnapshot is the result as JSON.
+type gotSnapshot struct {
+	Path     string
+	ID       string
+	Index    uint64
+	Bytes    int64
+	SHA256   string
+	Proof    string // as the entry has it
+	Location string
+}
+
+func (c *snapshotGet) get(ctx context.Context, store blobstore.Store, args []string) (*gotSnapshot, error) {
+	inv, err := inventory.List(ctx, store, nil)
+	if err != nil {
+		return nil, err
+	}
+	b, err := retrieval.Find(inv, args[0], c.cluster)
+	if err != nil {
+		return nil, err
+	}
+	path := b.Name
+	if len(args) == 2 {
+		path = args[1]
+	}
+	var place backup.Place = &backup.File{Path: path, Warn: func(err error) { c.warn("%s", err) }}
+	if path == "-" {
+		place = &backup.Pipe{Out: c.out}
+	}
+	r, err := backup.Save(ctx, &retrieval.Source{Store: store, Backup: b}, place, progress.New(c.err))
+	var step *backup.StepError
+	if errors.As(err, &step) {
+		return nil, fmt.Errorf("%s: %w", b.ID, step.Err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, warning := range r.Report.Findings.Warnings() {
+		c.warn("%s", warning)
+	}
+	return &gotSnapshot{
+		Path: path, ID: b.ID, Index: r.Report.Meta.Index, Bytes: r.Report.Bytes, SHA256: hex.EncodeToString(r.Report.SHA256[:]),
+		Proof: show(store, b).Proof, Location: store.Location(b.Name),
+	}, nil
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"flag"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/cli"
+
+	"github.com/lictor-dr/lictor/internal/blobstore"
+	"github.com/lictor-dr/lictor/internal/inventory"
+)
+
+// snapshotList shows the backups in stores.
+type snapshotList struct {
+	*program
+	storeFlags
+	format string
+}
+
+func newSnapshotList(p *program) cli.Command {
+	c := &snapshotList{program: p}
+	return &leaf{
+		program: p,
+		manual: manual{
+			synopsis: "Lists the snapshots in a store",
+			usage:    "snapshot list [options]",
+			about: `
+Lists the snapshots that the snapshot agent has put into a directory, S3, Azure
+Blob Storage or Google Cloud Storage, newest first, with their proof:
+
+    proven    read back from the store, rebuilt and compared
+    unproven  sound as far as it was looked at; -format=json says why no further
+    bad       failed its proof; the last three are kept as .snap.bad
+    foreign   an archive without an entry, such as the Enterprise agent's;
+              "snapshot adopt" takes it over
+    lost      an entry without its archive
+    damaged   the entry cannot be read, or the archive has another size
+
+Clusters may share a store; -cluster leaves the others out.`,
+			examples: `
+    $ {program} snapshot list -store=/srv/snapshots
+    $ {program} snapshot list -store='s3://bucket/consul-snapshot?region=eu-west-1'
+    $ {program} snapshot list -config-file=/etc/lictor.d/snapshot.json -format=json`,
+			status: []exitStatus{
+				{0, "all stores were listed, also if they are empty"},
+				{1, "wrong arguments, or a store could not be listed"},
+			},
+		},
+		groups:  []optionGroup{options("Store Options", c.storeFlags.define), options("Command Options", c.define)},
+		execute: c.run,
+	}
+}
+
+func (c *snapshotList) define(fs *flag.FlagSet) {
+	fs.StringVar(&c.format, "format", "pretty", "The output `format`: pretty or json.")
+}
+
+// listed is a backup as it is shown.
+type listed struct {
+	ID          string
+	Time        time.Time
+	Index       uint64
+	Size        int64
+	Proof       string
+	Cluster     string
+	Destination string
+	Location    string
+	Reason      string           `json:",omitempty"` // why it is not proven
+	Entry       *inventory.Entry `json:",omitempty"`
+}
+
+func (c *snapshotList) run(args []string) int {
+	if len(args) > 0 {
+		return c.fail("Too many arguments (expected 0, got %d)", len(args))
+	}
+	if c.format != "pretty" && c.format != "json" {
+		return c.fail("Error listing snapshots: Unknown format: %s", c.format)
+	}
+	ctx, stop := interruptible()
+	defer stop()
+	stores, err := c.open(ctx, c.program)
+	if err != nil {
+		return c.fail("Error listing snapshots: %s", err)
+	}
+	defer closeStores(c.program, stores)
+	all, code := []listed{}, 0
+	for _, store := range stores {
+		inv, err := inventory.List(ctx, store, nil)
+		if err != nil {
+			code = c.fail("Error listing snapshots: %s", err)
+			continue
+		}
+		for _, list := range [][]inventory.Backup{inv.Backups, inv.Bad} {
+			for i := range list {
+				if b := &list[i]; c.cluster == "" || b.Entry != nil && b.Entry.Cluster == c.cluster {
+					all = append(all, show(store, b))
+				}
+			}
+		}
+	}
+	if c.format == "json" {
+		return max(code, c.sayJSON(c.say, all))
+	}
+	c.table(all)
+	return code
+}
+
+func (c *snapshotList) table(all []listed) {
+	rows := [][]string{{"ID", "Time", "Index", "Size", "Proof", "Cluster", "Destination"}}
+	for _, l := range all {
+		index := ""
+		if l.Index > 0 {
+			index = strconv.FormatUint(l.Index, 10)
+		}
+		rows = append(rows, []string{l.ID, l.Time.UTC().Format("2006-01-02T15:04:05Z"), index, formatSize(l.Size), l.Proof, printable(l.Cluster), l.Destination})
+	}
+	writeTable(c.out, rows)
+}
+
+// show describes a backup.
+func show(store blobstore.Store, b *inventory.Backup) listed {
+	l := listed{
+		ID: b.ID, Time: inventory.IDTime(b.ID), Size: b.Size, Destination: store.String(), Location: store.Location(b.Name), Entry: b.Entry,
+	}
+	switch e := b.Entry; {
+	case b.EntryError != nil:
+		l.Proof, l.Reason = "damaged", b.EntryError.Error()
+	case e == nil:
+		l.Proof = "foreign"
+	case !b.Archive && e.Proof != inventory.Bad:
+		l.Proof, l.Reason = "lost", "the archive is not there"
+	case b.Archive && b.Size != e.Size:
+		l.Proof, l.Reason = "damaged", "the archive has another size than its entry says"
+	default:
+		l.Proof, l.Reason = string(e.Proof), e.Reason
+	}
+	if b.Entry != nil {
+		l.Index, l.Cluster = b.Entry.Index, b.Entry.Cluster
+	}
+	return l
+}
