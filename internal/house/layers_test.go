@@ -19,7 +19,7 @@ type layer struct {
 var layers = []layer{
 	{"commands", false, []string{"cmd/*", "scripts/*", "internal/compare", "internal/clientsuite"}},
 	{"jobs", true, []string{
-		"internal/agent", "internal/backup", "internal/restore", "internal/demo", "internal/soak", "internal/drill", "internal/server", "internal/interop",
+		"internal/agent", "internal/backup", "internal/restore", "internal/demo", "internal/soak", "internal/drill", "internal/server", "internal/interop", "internal/election", "internal/registration",
 	}},
 	{"concepts", true, []string{
 		"internal/archive", "internal/record", "internal/preflight", "internal/inspect", "internal/querytemplate",
@@ -29,7 +29,7 @@ var layers = []layer{
 		"internal/telemetry", "internal/userevent", "internal/meshca", "internal/definition", "internal/healthcheck", "internal/localstate",
 	}},
 	{"leaves", false, []string{
-		"internal/msgpack", "internal/golden", "internal/testproc", "internal/atomicfile", "internal/version", "internal/progress", "internal/house",
+		"internal/msgpack", "internal/golden", "internal/testproc", "internal/atomicfile", "internal/version", "internal/progress", "internal/house", "internal/clock",
 	}},
 }
 
