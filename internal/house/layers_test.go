@@ -28,10 +28,10 @@ var layers = []layer{
 		"internal/logging", "internal/datadir", "internal/recordjson", "internal/digest", "internal/acl", "internal/aclresolve", "internal/agenttoken",
 		"internal/coordinate", "internal/preparedquery",
 		"internal/telemetry", "internal/userevent", "internal/meshca", "internal/definition", "internal/healthcheck", "internal/localstate",
-		"internal/blobstore", "internal/clock", "internal/storetest", "internal/inventory", "internal/scratch", "internal/snapshotconfig",
+		"internal/blobstore", "internal/storetest", "internal/inventory", "internal/scratch", "internal/snapshotconfig",
 	}},
 	{"leaves", false, []string{
-		"internal/msgpack", "internal/golden", "internal/testproc", "internal/atomicfile", "internal/version", "internal/progress", "internal/house",
+		"internal/msgpack", "internal/golden", "internal/testproc", "internal/atomicfile", "internal/version", "internal/progress", "internal/house", "internal/clock",
 	}},
 }
 
