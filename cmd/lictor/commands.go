@@ -23,11 +23,15 @@ var commands = map[string]constructor{
 	"operator raft":            newOperatorRaftGroup,
 	"operator raft list-peers": newListPeers,
 	"snapshot":                 newSnapshotGroup,
+	"snapshot adopt":           newSnapshotAdopt,
 	"snapshot agent":           newSnapshotAgent,
 	"snapshot decode":          newSnapshotDecode,
+	"snapshot get":             newSnapshotGet,
 	"snapshot inspect":         newSnapshotInspect,
+	"snapshot list":            newSnapshotList,
 	"snapshot restore":         newSnapshotRestore,
 	"snapshot save":            newSnapshotSave,
+	"snapshot verify":          newSnapshotVerify,
 	"version":                  newVersion,
 }
 

@@ -10,11 +10,16 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/lictor-dr/lictor/internal/drill"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == drill.ChildArgument {
+		os.Exit(drill.Main(os.Stdin, os.Stdout, os.Stderr)) // this is the child process of a drill
+	}
 	testscript.Main(m, map[string]func(){"lictor": main, "consul": main})
 }
 

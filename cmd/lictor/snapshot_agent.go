@@ -149,6 +149,7 @@ func (p *snapshotProcess) run() int {
 		p.log.Error("Snapshot agent failed", "error", err)
 		return 1
 	}
+	p.log.Info("Snapshot agent stopped")
 	return 0
 }
 

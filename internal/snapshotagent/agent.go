@@ -199,7 +199,7 @@ func (a *Agent) Run(ctx context.Context) error {
 			}
 		})
 	}
-	for {
+	for ctx.Err() == nil {
 		a.log.Info("Waiting to obtain leadership...")
 		term, err := a.config.Elector.Campaign(ctx)
 		if err != nil {
@@ -211,6 +211,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		a.log.Info("Obtained leadership")
 		a.lead(ctx, term)
 	}
+	return nil
 }
 
 // pauseAfterResigning keeps an agent that keeps failing from being the first at the lock again.
