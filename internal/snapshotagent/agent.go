@@ -117,6 +117,16 @@ type settings struct {
 	destinations []*destination
 }
 
+// named returns the destination with a name, nil if there is none.
+func (s *settings) named(name string) *destination {
+	for _, d := range s.destinations {
+		if d.name == name {
+			return d
+		}
+	}
+	return nil
+}
+
 // New returns an agent, which serves /health and /metrics from now on if it is told to.
 func New(config Config) (*Agent, error) {
 	if config.Clock == nil {
@@ -221,6 +231,7 @@ const pauseAfterResigning = 30 * time.Second
 func (a *Agent) lead(ctx context.Context, term Term) {
 	a.setLeading(true)
 	defer a.setLeading(false)
+	defer a.forgive()
 	outer := ctx
 	ctx, end := context.WithCancel(ctx)
 	defer end()
@@ -231,6 +242,7 @@ func (a *Agent) lead(ctx context.Context, term Term) {
 		case <-ctx.Done():
 		}
 	}()
+	a.look(ctx) // what the leader before has left: its clock may be ahead, and IDs grow
 	for ctx.Err() == nil {
 		began := a.clock.Now()
 		if err := a.run(ctx, term); err != nil && a.givesUp() {

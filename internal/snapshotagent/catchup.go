@@ -3,7 +3,9 @@ package snapshotagent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/lictor-dr/lictor/internal/inventory"
 )
@@ -47,6 +49,18 @@ func (a *Agent) letGo(t *taken) error {
 	return t.file.Discard()
 }
 
+// forgive drops the debt at the end of a term: the next leader's backup goes to every destination, and an older one must not come after it.
+func (a *Agent) forgive() {
+	if a.debt.taken == nil {
+		return
+	}
+	if err := a.debt.taken.file.Discard(); err != nil {
+		a.log.Warn("a scratch file stays behind", "error", err)
+	}
+	a.debt = debt{}
+	a.showDebt()
+}
+
 // catchUp tries to bring the last backup to the destinations that lack it.
 func (a *Agent) catchUp(ctx context.Context, term Term) {
 	t := a.debt.taken
@@ -54,7 +68,11 @@ func (a *Agent) catchUp(ctx context.Context, term Term) {
 		return
 	}
 	var left []*destination
-	for _, d := range a.debt.to {
+	for _, owed := range a.debt.to {
+		d := a.current.Load().named(owed.name) // a reload may have taken it away, or changed what it keeps
+		if d == nil {
+			continue
+		}
 		if err := a.bring(ctx, term, t, d); err != nil {
 			left = append(left, d)
 			a.log.Debug("a destination is still behind", "destination", d.name, "error", err)
@@ -75,13 +93,13 @@ func (a *Agent) catchUp(ctx context.Context, term Term) {
 
 // bring puts a committed backup into one more destination.
 func (a *Agent) bring(ctx context.Context, term Term, t *taken, d *destination) error {
-	if err := d.put(ctx, t, nil); err != nil {
-		return err
-	}
 	if err := hold(ctx, term); err != nil {
 		return err
 	}
-	if err := inventory.Commit(ctx, d.Store, t.entry); err != nil {
+	if err := d.put(ctx, t, nil); err != nil {
+		return err
+	}
+	if err := inventory.Commit(ctx, guard(d.Store, term), t.entry); err != nil {
 		return err
 	}
 	a.board.change(func(s *Status) { s.Bytes += t.Size })
@@ -134,12 +152,32 @@ func (a *Agent) identity(ctx context.Context) (name, datacenter string) {
 	if a.config.Cluster != "" {
 		return inventory.ClusterName(a.config.Cluster, "", ""), ""
 	}
+	if name, datacenter = a.known(); name != "" || datacenter != "" {
+		return name, datacenter
+	}
+	id, err := a.identify(ctx) // without the lock: Consul may be slow
+	if err != nil {
+		return "", ""
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.cluster == "" && a.datacenter == "" {
-		if id, err := a.config.Identify(ctx); err == nil {
-			a.datacenter = id.Datacenter
-		}
+	if a.datacenter == "" {
+		a.datacenter = id.Datacenter
 	}
 	return a.cluster, a.datacenter
+}
+
+func (a *Agent) known() (name, datacenter string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.cluster, a.datacenter
+}
+
+// identifyTimeout bounds how long the cluster may take to say which it is. A Consul that hangs must become a failure with a reason.
+const identifyTimeout = 20 * time.Second
+
+func (a *Agent) identify(ctx context.Context) (Identity, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, identifyTimeout, fmt.Errorf("Consul has not answered within %s", identifyTimeout))
+	defer cancel()
+	return a.config.Identify(ctx)
 }

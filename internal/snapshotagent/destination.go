@@ -105,10 +105,10 @@ func (d *destination) last() *inventory.Inventory {
 }
 
 // rotate deletes what is not to be kept of the cluster's backups.
-func (d *destination) rotate(ctx context.Context, cluster string) (deleted []inventory.Backup, err error) {
+func (d *destination) rotate(ctx context.Context, term Term, cluster string) (deleted []inventory.Backup, err error) {
 	inv, err := d.list(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return inventory.Prune(ctx, d.Store, inv, inventory.Keep{Cluster: cluster, Retain: d.Retain})
+	return inventory.Prune(ctx, guard(d.Store, term), inv, inventory.Keep{Cluster: cluster, Retain: d.Retain})
 }

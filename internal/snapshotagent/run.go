@@ -65,13 +65,16 @@ func (a *Agent) attempt(ctx context.Context, term Term) (note string, err error)
 		return "", at(StageReadBack, err)
 	}
 	defer func() { err = errors.Join(err, copied.Discard()) }()
+	if err := hold(ctx, term); err != nil { // an object with a fixed name is replaced by the upload
+		return "", err
+	}
 	stored, err := a.store(ctx, t, copied)
 	if err != nil {
 		return "", err
 	}
 	verdict := a.prove(ctx, t, copied.Name())
 	if verdict.Proof == inventory.Bad {
-		return "", a.reject(ctx, t, stored, verdict)
+		return "", a.reject(ctx, term, t, stored, verdict)
 	}
 	if verdict.Proof == inventory.Proven {
 		now := a.now()
@@ -186,9 +189,9 @@ func (a *Agent) prove(ctx context.Context, t *taken, path string) Verdict {
 }
 
 // reject sets a backup aside that failed its proof.
-func (a *Agent) reject(ctx context.Context, t *taken, stored []*destination, verdict Verdict) error {
+func (a *Agent) reject(ctx context.Context, term Term, t *taken, stored []*destination, verdict Verdict) error {
 	for _, d := range stored {
-		if err := inventory.SetAside(ctx, d.Store, t.entry, verdict.Reason, a.now()); err != nil {
+		if err := inventory.SetAside(ctx, guard(d.Store, term), t.entry, verdict.Reason, a.now()); err != nil {
 			a.failedAt(d, at(StageCommit, err))
 		}
 	}
@@ -216,7 +219,7 @@ func (a *Agent) commit(ctx context.Context, term Term, t *taken, stored []*desti
 	var done []*destination
 	var errs []error
 	for _, d := range stored {
-		if err := at(StageCommit, inventory.Commit(ctx, d.Store, t.entry)); err != nil {
+		if err := at(StageCommit, inventory.Commit(ctx, guard(d.Store, term), t.entry)); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", d.name, err))
 			a.failedAt(d, err)
 			continue
@@ -237,7 +240,7 @@ func (a *Agent) rotate(ctx context.Context, term Term, cluster string, in []*des
 		return
 	}
 	for _, d := range in {
-		deleted, err := d.rotate(ctx, cluster)
+		deleted, err := d.rotate(ctx, term, cluster)
 		for _, b := range deleted {
 			a.log.Info("Deleted snapshot "+b.ID, "destination", d.name)
 		}

@@ -22,7 +22,7 @@ type taken struct {
 
 // take streams a snapshot from the cluster into a scratch file, and reads it. The caller discards the file.
 func (a *Agent) take(ctx context.Context) (_ *taken, err error) {
-	identity, err := a.config.Identify(ctx)
+	identity, err := a.identify(ctx)
 	if err != nil {
 		return nil, at(StageFetch, err)
 	}

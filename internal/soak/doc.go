@@ -2,6 +2,10 @@
 // handed every damaged archive there is. What has been acknowledged must be there afterwards, and a restore must have happened
 // as a whole or not at all.
 //
+// The tests named TestAgent ill-treat the snapshot agent in the same way: several agents share a server and a store, and the one that
+// leads is killed, stopped for longer than its session lives, or loses its lock or its Consul. These tests run side by side, for they
+// wait most of the time.
+//
 // The tests need the build tag heavy, a Unix system, and minutes:
 //
 //	go test -tags heavy ./internal/soak

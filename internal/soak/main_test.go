@@ -3,6 +3,7 @@
 package soak
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 func TestMain(m *testing.M) {
 	fmt.Printf("LICTOR_SEED=%d, %+v\n", seed, size)
+	_ = flag.Set("test.parallel", "12") // the tests of snapshot agents wait most of the time; a flag that is given wins
 	os.Exit(testproc.WithLictor("LICTOR_SOAK_BINARY", func(binary string) int {
 		program = binary
 		return m.Run()

@@ -55,7 +55,8 @@ func populate(t testing.TB, name string, keys, size int) *population {
 		p.entries = append(p.entries, keyOf(name, i, size/2+rng.IntN(size), rng))
 		add(p.entries[i])
 	}
-	add(query(name), &record.Autopilot{MaxTrailingLogs: hash(name) % 1000, CreateIndex: 5, ModifyIndex: 5})
+	add(query(name), &record.Autopilot{MaxTrailingLogs: hash(name) % 1000, LastContactThreshold: 200 * time.Millisecond,
+		ServerStabilizationTime: 10 * time.Second, CreateIndex: 5, ModifyIndex: 5})
 	add(&record.SystemMetadata{Key: name, Value: name, CreateIndex: 6, ModifyIndex: 6})
 	for _, table := range []string{"kvs", "nodes", "services", "checks", "sessions", "acl-policies", "prepared-queries"} {
 		add(&record.Index{Key: table, Value: index})
