@@ -3,6 +3,7 @@ package snapshotagent
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/lictor-dr/lictor/internal/inventory"
@@ -55,7 +56,13 @@ func (a *Agent) catchUp(ctx context.Context, term Term) {
 	}
 	var left []*destination
 	for _, d := range a.debt.to {
-		if err := a.bring(ctx, term, t, d); err != nil {
+		err := a.bring(ctx, term, t, d)
+		if errors.Is(err, errSpoilt) {
+			a.log.Error("destinations stay behind until the next snapshot", "error", err)
+			left = nil
+			break
+		}
+		if err != nil {
 			left = append(left, d)
 			a.log.Debug("a destination is still behind", "destination", d.name, "error", err)
 			continue
@@ -75,13 +82,15 @@ func (a *Agent) catchUp(ctx context.Context, term Term) {
 
 // bring puts a committed backup into one more destination.
 func (a *Agent) bring(ctx context.Context, term Term, t *taken, d *destination) error {
-	if err := d.put(ctx, t, nil); err != nil {
+	if err := d.put(ctx, t, nil, a.failedAt); err != nil {
+		a.leave(ctx, t, d, err)
 		return err
 	}
 	if err := hold(ctx, term); err != nil {
+		a.leave(ctx, t, d, err)
 		return err
 	}
-	if err := inventory.Commit(ctx, d.Store, t.entry); err != nil {
+	if err := a.commitTo(ctx, t, d); err != nil {
 		return err
 	}
 	a.board.change(func(s *Status) { s.Bytes += t.Size })
@@ -93,7 +102,8 @@ func (a *Agent) look(ctx context.Context) {
 	cluster, datacenter := a.identity(ctx)
 	retained := map[string]int{}
 	var newest *inventory.Entry
-	for _, d := range a.current.Load().destinations {
+	current := a.current.Load()
+	for _, d := range current.destinations {
 		inv, err := d.list(ctx)
 		if err != nil {
 			if !errors.Is(err, context.Canceled) {
@@ -112,8 +122,8 @@ func (a *Agent) look(ctx context.Context) {
 		}
 	}
 	a.board.change(func(s *Status) {
-		for name, n := range retained {
-			s.Retained[name] = n
+		if current == a.current.Load() { // no reload has taken their place meanwhile
+			maps.Copy(s.Retained, retained)
 		}
 		if newest != nil && newest.ProvenAt.After(s.LastProven) {
 			s.LastProven = *newest.ProvenAt

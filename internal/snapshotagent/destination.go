@@ -23,6 +23,8 @@ type Destination struct {
 type destination struct {
 	Destination
 	name string
+	// uncommitted are archives that were uploaded but are no backups. They are for the goroutine that runs.
+	uncommitted []string
 
 	mu        sync.Mutex           // guards inventory
 	inventory *inventory.Inventory // as it was last listed; nil before
@@ -31,20 +33,31 @@ type destination struct {
 // errMismatch says that a store gives back something else than it was given.
 var errMismatch = errors.New("what was read back is not what was uploaded")
 
+// errSpoilt says that the scratch file is not any more what was read from the cluster.
+var errSpoilt = errors.New("the scratch file has changed since it was read: is the disk sound?")
+
 // uploadTries is how often an archive is uploaded that does not come back as it was.
 const uploadTries = 2
 
-// put uploads an archive, reads it back and compares. What is read back goes to tee as well, which is emptied before each try.
-func (d *destination) put(ctx context.Context, t *taken, tee *scratch.File) (err error) {
-	for range uploadTries {
-		if err = at(StageUpload, d.upload(ctx, t)); err != nil {
+// put uploads an archive, reads it back and compares. What is read back goes to tee as well, which is emptied before each try. again is
+// told what went wrong before another try.
+func (d *destination) put(ctx context.Context, t *taken, tee *scratch.File, again func(*destination, error)) error {
+	for try := 1; ; try++ {
+		if err := at(StageUpload, d.upload(ctx, t)); err != nil {
 			return err
 		}
-		if err = at(StageReadBack, d.readBack(ctx, t, tee)); !errors.Is(err, errMismatch) {
+		err := at(StageReadBack, d.readBack(ctx, t, tee))
+		if !errors.Is(err, errMismatch) {
 			return err
 		}
+		if spoilt := t.intact(); spoilt != nil {
+			return at(StageReadBack, fmt.Errorf("%w; %w", err, spoilt))
+		}
+		if try == uploadTries {
+			return err
+		}
+		again(d, err)
 	}
-	return err
 }
 
 func (d *destination) upload(ctx context.Context, t *taken) error {
@@ -59,6 +72,9 @@ func (d *destination) upload(ctx context.Context, t *taken) error {
 // readBack compares what the store has with what was read from the cluster.
 func (d *destination) readBack(ctx context.Context, t *taken, tee *scratch.File) error {
 	r, err := d.Store.Get(ctx, t.entry.Name)
+	if errors.Is(err, blobstore.ErrNotFound) {
+		return fmt.Errorf("%w: nothing: %w", errMismatch, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -110,5 +126,27 @@ func (d *destination) rotate(ctx context.Context, cluster string) (deleted []inv
 	if err != nil {
 		return nil, err
 	}
-	return inventory.Prune(ctx, d.Store, inv, inventory.Keep{Cluster: cluster, Retain: d.Retain})
+	if deleted, err = inventory.Prune(ctx, d.Store, inv, inventory.Keep{Cluster: cluster, Retain: d.Retain}); err != nil {
+		return deleted, err
+	}
+	return deleted, d.clear(ctx)
+}
+
+// clear deletes the archives that are no backups. One that has an entry after all is one: it was committed later, or adopted.
+func (d *destination) clear(ctx context.Context) error {
+	for len(d.uncommitted) > 0 {
+		name := d.uncommitted[0]
+		entry, err := d.Store.Get(ctx, inventory.EntryName(name))
+		switch {
+		case err == nil:
+			err = entry.Close()
+		case errors.Is(err, blobstore.ErrNotFound):
+			err = d.Store.Delete(ctx, name)
+		}
+		if err != nil {
+			return fmt.Errorf("delete %s, which was never committed: %w", d.Store.Location(name), err)
+		}
+		d.uncommitted = d.uncommitted[1:]
+	}
+	return nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/lictor-dr/lictor/internal/inventory"
 	"github.com/lictor-dr/lictor/internal/scratch"
@@ -17,7 +19,7 @@ var errBad = errors.New("the backup failed its proof")
 func (a *Agent) run(ctx context.Context, term Term) error {
 	began := a.clock.Now()
 	note, err := a.attempt(ctx, term)
-	if errors.Is(err, errBad) {
+	if errors.Is(err, errBad) || errors.Is(err, errMismatch) {
 		a.count(err)
 		a.log.Error("taking another snapshot at once", "error", err)
 		note, err = a.attempt(ctx, term)
@@ -145,7 +147,7 @@ func (a *Agent) store(ctx context.Context, t *taken, copied *scratch.File) ([]*d
 		if i == 0 {
 			tee = copied
 		}
-		busy.Go(func() { errs[i] = d.put(ctx, t, tee) })
+		busy.Go(func() { errs[i] = d.put(ctx, t, tee, a.failedAt) })
 	}
 	busy.Wait()
 	var stored []*destination
@@ -155,6 +157,7 @@ func (a *Agent) store(ctx context.Context, t *taken, copied *scratch.File) ([]*d
 			continue
 		}
 		a.failedAt(d, errs[i])
+		a.leave(ctx, t, d, errs[i])
 	}
 	a.board.change(func(s *Status) { s.Bytes += t.Size * int64(len(stored)) })
 	if len(stored) == 0 {
@@ -163,7 +166,27 @@ func (a *Agent) store(ctx context.Context, t *taken, copied *scratch.File) ([]*d
 	if errs[0] == nil {
 		return stored, nil
 	}
-	return stored, at(StageReadBack, stored[0].readBack(ctx, t, copied))
+	err := at(StageReadBack, stored[0].readBack(ctx, t, copied))
+	if err != nil {
+		for _, d := range stored {
+			a.leave(ctx, t, d, err)
+		}
+	}
+	return stored, err
+}
+
+// leave deals with an archive that was uploaded but is no backup, because of err. One that does not come back as it was is evidence, and
+// set aside. Any other may be all that is left of a cluster that has just gone: it stays until there is a newer backup.
+func (a *Agent) leave(ctx context.Context, t *taken, d *destination, err error) {
+	if !errors.Is(err, errMismatch) {
+		if !slices.Contains(d.uncommitted, t.entry.Name) {
+			d.uncommitted = append(d.uncommitted, t.entry.Name)
+		}
+		return
+	}
+	if err := inventory.SetAside(ctx, d.Store, t.entry, err.Error(), a.now()); err != nil {
+		a.log.Warn("a spoilt upload could not be set aside", "destination", d.name, "error", err)
+	}
 }
 
 // failedAt notes that a destination failed while others may go on.
@@ -185,8 +208,9 @@ func (a *Agent) prove(ctx context.Context, t *taken, path string) Verdict {
 	return current.Prover.Prove(ctx, path, t.Description)
 }
 
-// reject sets a backup aside that failed its proof.
+// reject sets a backup aside that failed its proof. The next one takes its place: it is rebuilt as well.
 func (a *Agent) reject(ctx context.Context, t *taken, stored []*destination, verdict Verdict) error {
+	a.backups--
 	for _, d := range stored {
 		if err := inventory.SetAside(ctx, d.Store, t.entry, verdict.Reason, a.now()); err != nil {
 			a.failedAt(d, at(StageCommit, err))
@@ -207,6 +231,9 @@ func hold(ctx context.Context, term Term) error {
 // up to date later.
 func (a *Agent) commit(ctx context.Context, term Term, t *taken, stored []*destination) ([]*destination, error) {
 	if err := hold(ctx, term); err != nil {
+		for _, d := range stored {
+			a.leave(ctx, t, d, err)
+		}
 		return nil, err
 	}
 	if term != nil {
@@ -216,7 +243,7 @@ func (a *Agent) commit(ctx context.Context, term Term, t *taken, stored []*desti
 	var done []*destination
 	var errs []error
 	for _, d := range stored {
-		if err := at(StageCommit, inventory.Commit(ctx, d.Store, t.entry)); err != nil {
+		if err := a.commitTo(ctx, t, d); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", d.name, err))
 			a.failedAt(d, err)
 			continue
@@ -227,6 +254,26 @@ func (a *Agent) commit(ctx context.Context, term Term, t *taken, stored []*desti
 		return nil, errors.Join(errs...)
 	}
 	return done, nil
+}
+
+// undoTimeout bounds the removal of an entry, which goes on after the end of a run.
+const undoTimeout = 10 * time.Second
+
+// commitTo writes the entry, twice if it does not get there as it should. If it does not then either, what there is of it is not to be
+// relied on, and removed.
+func (a *Agent) commitTo(ctx context.Context, t *taken, d *destination) error {
+	err := at(StageCommit, inventory.Commit(ctx, d.Store, t.entry))
+	if err != nil && ctx.Err() == nil {
+		a.failedAt(d, err)
+		err = at(StageCommit, inventory.Commit(ctx, d.Store, t.entry))
+	}
+	if err == nil {
+		return nil
+	}
+	a.leave(ctx, t, d, err)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	defer cancel()
+	return errors.Join(err, d.Store.Delete(ctx, inventory.EntryName(t.entry.Name)))
 }
 
 // rotate deletes what is not to be kept, in destinations that have just had a backup.
