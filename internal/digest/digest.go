@@ -25,7 +25,8 @@ func (s Sum) String() string {
 	return hex.EncodeToString(b[:])
 }
 
-func (s *Sum) add(h [32]byte) {
+// Add adds the digest of one record.
+func (s *Sum) Add(h [32]byte) {
 	var carry uint64
 	for i := range s {
 		s[i], carry = bits.Add64(s[i], binary.BigEndian.Uint64(h[24-8*i:]), carry)
@@ -90,7 +91,7 @@ func Of(src Source) (Set, error) {
 		f := set[raw.Type]
 		f.Count++
 		f.Bytes += raw.Size()
-		f.Sum.add(sum)
+		f.Sum.Add(sum)
 		set[raw.Type] = f
 		return nil
 	})
@@ -105,8 +106,8 @@ func (s Set) Records() (n int64) {
 	return n
 }
 
-// differing returns the types in which two sets differ, in order.
-func (s Set) differing(other Set) []record.Type {
+// Differing returns the types in which two sets differ, in order.
+func (s Set) Differing(other Set) []record.Type {
 	var types []record.Type
 	for t, f := range s {
 		if g := other[t]; g.Count != f.Count || g.Sum != f.Sum {
@@ -150,7 +151,7 @@ func Compare(first, second Source) ([]Difference, error) {
 	if err != nil {
 		return nil, err
 	}
-	types := a.differing(b)
+	types := a.Differing(b)
 	if len(types) == 0 {
 		return nil, nil
 	}

@@ -62,7 +62,7 @@ func TestSumIsFreeOfOrderButNotOfCount(t *testing.T) {
 	}
 	add := func(hs [][32]byte) (s Sum) {
 		for _, h := range hs {
-			s.add(h)
+			s.Add(h)
 		}
 		return s
 	}
@@ -84,8 +84,8 @@ func TestSumCarries(t *testing.T) {
 		ones[i] = 255
 	}
 	one[31] = 1
-	s.add(ones)
-	s.add(one)
+	s.Add(ones)
+	s.Add(one)
 	if s != (Sum{}) {
 		t.Errorf("2^256-1 + 1 = %s, want 0", s)
 	}

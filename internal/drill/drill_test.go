@@ -7,13 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
-	"time"
 
-	"github.com/lictor-dr/lictor/internal/archive"
-	"github.com/lictor-dr/lictor/internal/digest"
 	"github.com/lictor-dr/lictor/internal/record"
-	"github.com/lictor-dr/lictor/internal/state"
 )
 
 const testdata = "../../testdata"
@@ -22,98 +19,152 @@ func opener(path string) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return os.Open(filepath.Join(testdata, path)) }
 }
 
+func holding(packed []byte) Open {
+	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(packed)), nil }
+}
+
+// prove carries out a drill that must come to an end.
+func prove(t testing.TB, p *prover, open Open, want *Want) *Report {
+	t.Helper()
+	report, err := p.prove(t.Context(), open, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
 func TestGoldenArchivesAreProven(t *testing.T) {
-	for _, name := range []string{"empty", "kv", "full", "large-kv", "derived/full-upstream-query"} {
-		t.Run(name, func(t *testing.T) {
-			report, err := Run(context.Background(), opener("consul-1.21.4/"+name+".snap"))
+	for _, c := range []struct {
+		name  string
+		facts int64 // at least
+	}{{"empty", 5}, {"kv", 20}, {"full", 60}, {"large-kv", 1000}, {"derived/full-upstream-query", 60}} {
+		t.Run(c.name, func(t *testing.T) {
+			report, err := Run(t.Context(), opener("consul-1.21.4/"+c.name+".snap"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !report.Proven() || report.Records == 0 {
-				t.Errorf("%d records, differences %v", report.Records, report.Differences)
+			if !report.Proven() || report.Records == 0 || report.Facts < c.facts || len(report.Completed) > 0 {
+				t.Errorf(": %s, %s: %d records, %d facts, completed %v, differences %v, answers %+v", report.Proof, report.Reason, report.Records,
+					report.Facts, report.Completed, report.Differences, report.Answers)
 			}
 		})
 	}
 }
 
-func TestDamagedArchivesAreNotProven(t *testing.T) {
-	for _, name := range []string{"state-unknown-type", "state-truncated", "state-bitflip"} {
-		if report, err := Run(context.Background(), opener("damaged/"+name+".snap")); err == nil {
-			t.Errorf("%s: no error, report %+v", name, report)
-		}
+func TestWhatIsNotSoundIsNotProven(t *testing.T) {
+	gone := func() (io.ReadCloser, error) { return os.Open(filepath.Join(t.TempDir(), "gone")) }
+	for _, c := range []struct {
+		name   string
+		open   Open
+		proof  Proof
+		reason string
+	}{
+		{"unknown type", opener("damaged/state-unknown-type.snap"), Unproven, "does not know"},
+		{"unknown type that may be ignored", opener("damaged/state-unknown-ignorable.snap"), Unproven, "does not know"},
+		{"cut", opener("damaged/state-truncated.snap"), Bad, ""},
+		{"flipped bit", opener("damaged/state-bitflip.snap"), Bad, ""},
+		{"cut archive", opener("damaged/truncated-gzip.snap"), Bad, ""},
+		{"wrong sums", opener("damaged/wrong-sha256sums.snap"), Bad, ""},
+		{"not restorable", opener("damaged/meta-size-small.snap"), Unproven, ""},
+		{"cannot be opened", gone, Unproven, "no such file"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			report := prove(t, lictor(), c.open, nil)
+			if report.Proof != c.proof || report.Reason == "" || !strings.Contains(report.Reason, c.reason) {
+				t.Errorf("%s, %q; want %s, %q", report.Proof, report.Reason, c.proof, c.reason)
+			}
+		})
 	}
 }
 
-// An engine whose tables do not have exactly what the archive holds fails the comparison.
-func TestEngineThatForgetsIsFound(t *testing.T) {
-	open := opener("consul-1.21.4/kv.snap")
-	store := builtFrom(t, open)
-	for i, key := range []string{"config/prod/api/timeout", "nope"} {
-		if _, err := store.ApplyKV(uint64(1000+i), 3, state.KVSet, &record.KVEntry{Key: key, Value: []byte("altered")}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	families, err := digest.Of(Archive(open))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := digest.Compare(Archive(open), Tables(store))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if rest := unexplained(families, got); len(rest) < 2 {
-		t.Errorf("found %v, want the two altered keys among it", rest)
+func TestCancelledDrillIsNoReport(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if report, err := Run(ctx, opener("consul-1.21.4/kv.snap")); err == nil {
+		t.Errorf("report %+v, want an error", report)
 	}
 }
 
-func builtFrom(t *testing.T, open func() (io.ReadCloser, error)) *state.Store {
+// An archive that is sound but another than the one that was read from the server is bad.
+func TestAnotherArchiveIsBad(t *testing.T) {
+	want := wantOf(t, opener("consul-1.21.4/kv.snap"))
+	if report := prove(t, lictor(), opener("consul-1.21.4/kv.snap"), want); !report.Proven() {
+		t.Errorf("the very archive: %s, %s", report.Proof, report.Reason)
+	}
+	if report := prove(t, lictor(), opener("consul-1.21.4/full.snap"), want); report.Proof != Bad {
+		t.Errorf("another: %s, %s", report.Proof, report.Reason)
+	}
+	want.Index++
+	if report := prove(t, lictor(), opener("consul-1.21.4/kv.snap"), want); report.Proof != Bad {
+		t.Errorf("with another index: %s, %s", report.Proof, report.Reason)
+	}
+}
+
+// What the server gave and Lictor cannot decode is not bad: it may be of a version to come.
+func TestRecordsThatLictorCannotDecodeAreUnproven(t *testing.T) {
+	b := record.AppendHeader(nil, record.Header{LastIndex: 7})
+	b = appendMap(append(b, byte(record.TypeSession)), map[string]any{"ID": "s", "Node": []any{"of", "a", "new", "kind"}})
+	open := holding(pack(t, b))
+	if r := prove(t, lictor(), open, wantOf(t, open)); r.Proof != Unproven || !strings.Contains(r.Reason, "no state can be built") {
+		t.Errorf("%s: %s", r.Proof, r.Reason)
+	}
+}
+
+// wantOf is what was read of a good archive.
+func wantOf(t testing.TB, open Open) *Want {
 	t.Helper()
-	b := state.NewBuilder(record.Header{LastIndex: 233})
-	err := Archive(open)(func(raw record.Raw) error {
-		v, err := record.Decode(raw)
-		if err != nil {
-			return err
-		}
-		return b.Add(raw.Type, v)
-	})
+	c, err := read(open, func(record.Header) {}, func(record.Raw) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := b.Store(233, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return &Want{Index: c.Meta.Index, Term: c.Meta.Term, Families: c.families, SHA256: c.sha256}
+}
+
+// pack makes an archive of a stream.
+func pack(t testing.TB, stream []byte) []byte {
+	t.Helper()
+	return packAt(t, stream, 7)
 }
 
 // An archive of an old server, without autopilot configuration, Index records and ChunkingState, is proven all the same.
 func TestWhatAServerAddsIsNoDifference(t *testing.T) {
-	w, err := archive.NewWriter(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
 	b := record.AppendHeader(nil, record.Header{LastIndex: 7})
 	for i := range 3 {
+		var err error
 		if b, err = record.Append(b, &record.KVEntry{Key: fmt.Sprint("k", i), CreateIndex: 7, ModifyIndex: 7}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := w.Write(b); err != nil {
-		t.Fatal(err)
+	if report := prove(t, lictor(), holding(pack(t, b)), nil); !report.Proven() {
+		t.Errorf("%s, differences %v, %v", report.Reason, report.Differences, report.Answers)
 	}
-	if _, err := w.Finish(archive.Meta{Version: 1, ID: "1-7-0", Index: 7, Term: 1}, time.Unix(0, 0)); err != nil {
-		t.Fatal(err)
+}
+
+// Records of versions that lacked fields, or had others, are proven; the report says that fields were added.
+func TestRecordsOfOtherVersions(t *testing.T) {
+	b := record.AppendHeader(nil, record.Header{LastIndex: 7})
+	b = append(b, 2)
+	b = appendMap(b, map[string]any{"Key": "k", "Value": "v", "CreateIndex": 3, "ModifyIndex": 4, "Future": "kept"})
+	b = append(b, 0)
+	b = appendMap(b, map[string]any{"Node": "n", "Address": "192.0.2.1", "Datacenter": "dc1"}) // no indexes: before 1.8
+	report := prove(t, lictor(), holding(pack(t, b)), nil)
+	if got := fmt.Sprint(report.Completed); !report.Proven() || got != "[KVS Register]" {
+		t.Errorf("%s %s: completed %v, %v, %v", report.Proof, report.Reason, report.Completed, report.Differences, report.Answers)
 	}
-	var packed bytes.Buffer
-	if _, err := w.WriteTo(&packed); err != nil {
-		t.Fatal(err)
+}
+
+func TestReportNamesFamiliesComparedByTheirBytes(t *testing.T) {
+	report := prove(t, lictor(), opener("consul-1.21.4/full.snap"), nil)
+	for _, family := range []string{"ConfigEntry", "ConnectCA", "Intention"} {
+		has := false
+		for t, f := range report.Families {
+			has = has || t.String() == family && f.Count > 0
+		}
+		if has != (report.ByBytes[family] > 0) {
+			t.Errorf("%s: in the archive %v, by bytes %v", family, has, report.ByBytes)
+		}
 	}
-	report, err := Run(context.Background(), func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(packed.Bytes())), nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !report.Proven() {
-		t.Errorf("differences %v", report.Differences)
+	if report.ByBytes["KVS"] != 0 || len(report.ByBytes) < 3 {
+		t.Errorf("by bytes: %v", report.ByBytes)
 	}
 }

@@ -1,0 +1,66 @@
+//go:build heavy
+
+package drill
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The code of servers, mutated in its source and built anew, does not prove archives that are good: neither where the tables show it, nor
+// where the codec undoes in writing what it does in reading, nor in the code that the codec and the digests share.
+func TestMutatedSourceIsFound(t *testing.T) {
+	for _, c := range []struct{ name, file, from, to string }{
+		{"flags are not read", "record/kvcodec.go", "if e.Flags, b, ok = uintField(b, kvKeys[1])", "if _, b, ok = uintField(b, kvKeys[1])"},
+		{"flags and lock index change places, there and back", "record/kvcodec.go", "", ""},
+		{"the lock index is shown as flags", "httpapi/kvjson.go", `,"Flags":` + "`...), e.Flags, 10)", `,"Flags":` + "`...), e.LockIndex, 10)"},
+		{"checks are written without what they check", "state/encode.go", "r.Check = x.HealthCheck", "r.Check = x.HealthCheck; r.Check.ServiceID = \"\""},
+		{"integers lose their upper half", "msgpack/decoder.go", "return false, beUint(arg), nil", "return false, beUint(arg) & 0xffffffff, nil"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			source, err := os.ReadFile(filepath.Join("..", c.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			mutant := strings.Replace(string(source), c.from, c.to, 1)
+			if c.from == "" {
+				mutant = strings.NewReplacer("e.Flags", "e.LockIndex", "e.LockIndex", "e.Flags").Replace(string(source))
+			}
+			if mutant == string(source) {
+				t.Fatalf("%s has no %q: the mutation must follow the code", c.file, c.from)
+			}
+			out := testMutant(t, c.file, mutant)
+			if !strings.Contains(out, "--- FAIL: TestGoldenArchivesAreProven/full") || !strings.Contains(out, ": bad, ") {
+				t.Errorf("the mutant survives:\n%.2000s", out)
+			}
+		})
+	}
+}
+
+// testMutant runs the test of the golden archives with another source in place of a file, and returns what it says.
+func testMutant(t *testing.T, file, mutant string) string {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "mutant.go")
+	if err := os.WriteFile(path, []byte(mutant), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	original, err := filepath.Abs(filepath.Join("..", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{original: path}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(config, overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-overlay="+config, "-run=^TestGoldenArchivesAreProven$", ".").CombinedOutput()
+	return string(out) // that the test fails is what is wanted
+}
