@@ -81,7 +81,7 @@ func (a *Agent) bring(ctx context.Context, term Term, t *taken, d *destination) 
 	if err := hold(ctx, term); err != nil {
 		return err
 	}
-	if err := inventory.Commit(ctx, d.Store, t.entry); err != nil {
+	if err := inventory.Commit(ctx, d.Store, d.entry(t)); err != nil {
 		return err
 	}
 	a.board.change(func(s *Status) { s.Bytes += t.Size })

@@ -47,18 +47,30 @@ func (d *destination) put(ctx context.Context, t *taken, tee *scratch.File) (err
 	return err
 }
 
+// entry is the entry of an archive as this destination has it: under its own name, if it has one.
+func (d *destination) entry(t *taken) *inventory.Entry {
+	fixed := blobstore.FixedName(d.Store)
+	if fixed == "" {
+		return t.entry
+	}
+	e := *t.entry
+	e.Name = fixed
+	return &e
+}
+
 func (d *destination) upload(ctx context.Context, t *taken) error {
 	f, err := t.file.Reopen()
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return d.Store.Put(ctx, t.entry.Name, f, t.Size)
+	return d.Store.Put(ctx, d.entry(t).Name, f, t.Size)
 }
 
 // readBack compares what the store has with what was read from the cluster.
 func (d *destination) readBack(ctx context.Context, t *taken, tee *scratch.File) error {
-	r, err := d.Store.Get(ctx, t.entry.Name)
+	name := d.entry(t).Name
+	r, err := d.Store.Get(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -79,7 +91,7 @@ func (d *destination) readBack(ctx context.Context, t *taken, tee *scratch.File)
 		return err
 	}
 	if n != t.Size || [sha256.Size]byte(sum.Sum(nil)) != t.SHA256 {
-		return fmt.Errorf("%w: %s: %d bytes with SHA-256 %x, but %d with %x went there", errMismatch, d.Store.Location(t.entry.Name), n,
+		return fmt.Errorf("%w: %s: %d bytes with SHA-256 %x, but %d with %x went there", errMismatch, d.Store.Location(name), n,
 			sum.Sum(nil), t.Size, t.SHA256)
 	}
 	return nil

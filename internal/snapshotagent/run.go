@@ -188,7 +188,7 @@ func (a *Agent) prove(ctx context.Context, t *taken, path string) Verdict {
 // reject sets a backup aside that failed its proof.
 func (a *Agent) reject(ctx context.Context, t *taken, stored []*destination, verdict Verdict) error {
 	for _, d := range stored {
-		if err := inventory.SetAside(ctx, d.Store, t.entry, verdict.Reason, a.now()); err != nil {
+		if err := inventory.SetAside(ctx, d.Store, d.entry(t), verdict.Reason, a.now()); err != nil {
 			a.failedAt(d, at(StageCommit, err))
 		}
 	}
@@ -216,7 +216,7 @@ func (a *Agent) commit(ctx context.Context, term Term, t *taken, stored []*desti
 	var done []*destination
 	var errs []error
 	for _, d := range stored {
-		if err := at(StageCommit, inventory.Commit(ctx, d.Store, t.entry)); err != nil {
+		if err := at(StageCommit, inventory.Commit(ctx, d.Store, d.entry(t))); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", d.name, err))
 			a.failedAt(d, err)
 			continue
