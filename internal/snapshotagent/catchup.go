@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/lictor-dr/lictor/internal/inventory"
 )
@@ -92,7 +93,7 @@ func (a *Agent) bring(ctx context.Context, term Term, t *taken, d *destination) 
 func (a *Agent) look(ctx context.Context) {
 	cluster, datacenter := a.identity(ctx)
 	retained := map[string]int{}
-	var newest *inventory.Entry
+	var fresh time.Time
 	for _, d := range a.current.Load().destinations {
 		inv, err := d.list(ctx)
 		if err != nil {
@@ -106,8 +107,8 @@ func (a *Agent) look(ctx context.Context) {
 				continue
 			}
 			retained[d.name]++
-			if b.Proven() && (newest == nil || b.Entry.ProvenAt.After(*newest.ProvenAt)) {
-				newest = b.Entry
+			if at := b.Entry.Fresh(); at.After(fresh) {
+				fresh = at
 			}
 		}
 	}
@@ -115,8 +116,8 @@ func (a *Agent) look(ctx context.Context) {
 		for name, n := range retained {
 			s.Retained[name] = n
 		}
-		if newest != nil && newest.ProvenAt.After(s.LastProven) {
-			s.LastProven = *newest.ProvenAt
+		if fresh.After(s.LastProven) {
+			s.LastProven = fresh
 		}
 	})
 }

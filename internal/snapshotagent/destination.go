@@ -1,6 +1,7 @@
 package snapshotagent
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -49,13 +50,14 @@ func (d *destination) put(ctx context.Context, t *taken, tee *scratch.File) (err
 
 // entry is the entry of an archive as this destination has it: under its own name, if it has one.
 func (d *destination) entry(t *taken) *inventory.Entry {
-	fixed := blobstore.FixedName(d.Store)
-	if fixed == "" {
-		return t.entry
-	}
 	e := *t.entry
-	e.Name = fixed
+	e.Name = d.nameOf(&e)
 	return &e
+}
+
+// nameOf is the name that the archive of an entry has in this destination.
+func (d *destination) nameOf(e *inventory.Entry) string {
+	return cmp.Or(blobstore.FixedName(d.Store), inventory.ArchiveName(e.ID))
 }
 
 func (d *destination) upload(ctx context.Context, t *taken) error {
@@ -64,12 +66,12 @@ func (d *destination) upload(ctx context.Context, t *taken) error {
 		return err
 	}
 	defer f.Close()
-	return d.Store.Put(ctx, d.entry(t).Name, f, t.Size)
+	return d.Store.Put(ctx, d.nameOf(t.entry), f, t.Size)
 }
 
 // readBack compares what the store has with what was read from the cluster.
 func (d *destination) readBack(ctx context.Context, t *taken, tee *scratch.File) error {
-	name := d.entry(t).Name
+	name := d.nameOf(t.entry)
 	r, err := d.Store.Get(ctx, name)
 	if err != nil {
 		return err

@@ -58,7 +58,7 @@ func (a *Agent) attempt(ctx context.Context, term Term) (note string, err error)
 	}
 	defer func() { err = errors.Join(err, a.letGo(t)) }()
 	if last := a.unchanged(t); last != nil {
-		return a.skip(t, last), nil
+		return a.skip(ctx, term, t, last)
 	}
 	copied, err := a.config.Scratch.Create()
 	if err != nil {
@@ -125,13 +125,22 @@ func (a *Agent) unchanged(t *taken) *inventory.Entry {
 	return last
 }
 
-func (a *Agent) skip(t *taken, last *inventory.Entry) string {
+// skip confirms the last backup instead of making another. Agents that do not lead see by the entry that backups go on.
+func (a *Agent) skip(ctx context.Context, term Term, t *taken, last *inventory.Entry) (note string, err error) {
+	if err := hold(ctx, term); err != nil {
+		return "", err
+	}
 	now := a.now()
+	for _, d := range a.current.Load().destinations {
+		if _, err := inventory.Confirm(ctx, d.Store, d.nameOf(last), now); err != nil {
+			return "", at(StageCommit, fmt.Errorf("%s: %w", d.name, err))
+		}
+	}
 	a.board.change(func(s *Status) {
 		s.LastProven, s.LastID, s.Index, s.Size, s.Unproven = now, last.ID, t.entry.Index, last.Size, ""
 	})
 	a.log.Info("Skipped snapshot, nothing has changed since "+last.ID, "index", t.entry.Index)
-	return fmt.Sprintf("Nothing has changed since snapshot %s, index %d now", last.ID, t.entry.Index)
+	return fmt.Sprintf("Nothing has changed since snapshot %s, index %d now", last.ID, t.entry.Index), nil
 }
 
 // store puts an archive into all destinations, and returns those that have it. What one of them gives back ends up in copied. It fails if
