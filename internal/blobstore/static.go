@@ -15,6 +15,14 @@ type static struct {
 	key string
 }
 
+// FixedName is the name of the one archive that a store takes, empty for a store that takes any.
+func FixedName(store Store) string {
+	if s, ok := store.(*static); ok {
+		return s.key
+	}
+	return ""
+}
+
 // companions are the endings of the keys that List asks for.
 var companions = []string{"", ".bad", ".bad.json", ".json"} // sorted
 

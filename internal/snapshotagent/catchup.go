@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/lictor-dr/lictor/internal/inventory"
 )
@@ -101,7 +102,7 @@ func (a *Agent) bring(ctx context.Context, term Term, t *taken, d *destination) 
 func (a *Agent) look(ctx context.Context) {
 	cluster, datacenter := a.identity(ctx)
 	retained := map[string]int{}
-	var newest *inventory.Entry
+	var fresh time.Time
 	current := a.current.Load()
 	for _, d := range current.destinations {
 		inv, err := d.list(ctx)
@@ -116,8 +117,8 @@ func (a *Agent) look(ctx context.Context) {
 				continue
 			}
 			retained[d.name]++
-			if b.Proven() && (newest == nil || b.Entry.ProvenAt.After(*newest.ProvenAt)) {
-				newest = b.Entry
+			if at := b.Entry.Fresh(); at.After(fresh) {
+				fresh = at
 			}
 		}
 	}
@@ -125,8 +126,8 @@ func (a *Agent) look(ctx context.Context) {
 		if current == a.current.Load() { // no reload has taken their place meanwhile
 			maps.Copy(s.Retained, retained)
 		}
-		if newest != nil && newest.ProvenAt.After(s.LastProven) {
-			s.LastProven = *newest.ProvenAt
+		if fresh.After(s.LastProven) {
+			s.LastProven = fresh
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package snapshotagent
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -60,18 +61,31 @@ func (d *destination) put(ctx context.Context, t *taken, tee *scratch.File, agai
 	}
 }
 
+// entry is the entry of an archive as this destination has it: under its own name, if it has one.
+func (d *destination) entry(t *taken) *inventory.Entry {
+	e := *t.entry
+	e.Name = d.nameOf(&e)
+	return &e
+}
+
+// nameOf is the name that the archive of an entry has in this destination.
+func (d *destination) nameOf(e *inventory.Entry) string {
+	return cmp.Or(blobstore.FixedName(d.Store), inventory.ArchiveName(e.ID))
+}
+
 func (d *destination) upload(ctx context.Context, t *taken) error {
 	f, err := t.file.Reopen()
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return d.Store.Put(ctx, t.entry.Name, f, t.Size)
+	return d.Store.Put(ctx, d.nameOf(t.entry), f, t.Size)
 }
 
 // readBack compares what the store has with what was read from the cluster.
 func (d *destination) readBack(ctx context.Context, t *taken, tee *scratch.File) error {
-	r, err := d.Store.Get(ctx, t.entry.Name)
+	name := d.nameOf(t.entry)
+	r, err := d.Store.Get(ctx, name)
 	if errors.Is(err, blobstore.ErrNotFound) {
 		return fmt.Errorf("%w: nothing: %w", errMismatch, err)
 	}
@@ -95,7 +109,7 @@ func (d *destination) readBack(ctx context.Context, t *taken, tee *scratch.File)
 		return err
 	}
 	if n != t.Size || [sha256.Size]byte(sum.Sum(nil)) != t.SHA256 {
-		return fmt.Errorf("%w: %s: %d bytes with SHA-256 %x, but %d with %x went there", errMismatch, d.Store.Location(t.entry.Name), n,
+		return fmt.Errorf("%w: %s: %d bytes with SHA-256 %x, but %d with %x went there", errMismatch, d.Store.Location(name), n,
 			sum.Sum(nil), t.Size, t.SHA256)
 	}
 	return nil

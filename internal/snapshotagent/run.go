@@ -60,7 +60,7 @@ func (a *Agent) attempt(ctx context.Context, term Term) (note string, err error)
 	}
 	defer func() { err = errors.Join(err, a.letGo(t)) }()
 	if last := a.unchanged(t); last != nil {
-		return a.skip(t, last), nil
+		return a.skip(ctx, term, t, last)
 	}
 	copied, err := a.config.Scratch.Create()
 	if err != nil {
@@ -127,13 +127,22 @@ func (a *Agent) unchanged(t *taken) *inventory.Entry {
 	return last
 }
 
-func (a *Agent) skip(t *taken, last *inventory.Entry) string {
+// skip confirms the last backup instead of making another. Agents that do not lead see by the entry that backups go on.
+func (a *Agent) skip(ctx context.Context, term Term, t *taken, last *inventory.Entry) (note string, err error) {
+	if err := hold(ctx, term); err != nil {
+		return "", err
+	}
 	now := a.now()
+	for _, d := range a.current.Load().destinations {
+		if _, err := inventory.Confirm(ctx, d.Store, d.nameOf(last), now); err != nil {
+			return "", at(StageCommit, fmt.Errorf("%s: %w", d.name, err))
+		}
+	}
 	a.board.change(func(s *Status) {
 		s.LastProven, s.LastID, s.Index, s.Size, s.Unproven = now, last.ID, t.entry.Index, last.Size, ""
 	})
 	a.log.Info("Skipped snapshot, nothing has changed since "+last.ID, "index", t.entry.Index)
-	return fmt.Sprintf("Nothing has changed since snapshot %s, index %d now", last.ID, t.entry.Index)
+	return fmt.Sprintf("Nothing has changed since snapshot %s, index %d now", last.ID, t.entry.Index), nil
 }
 
 // store puts an archive into all destinations, and returns those that have it. What one of them gives back ends up in copied. It fails if
@@ -179,12 +188,12 @@ func (a *Agent) store(ctx context.Context, t *taken, copied *scratch.File) ([]*d
 // set aside. Any other may be all that is left of a cluster that has just gone: it stays until there is a newer backup.
 func (a *Agent) leave(ctx context.Context, t *taken, d *destination, err error) {
 	if !errors.Is(err, errMismatch) {
-		if !slices.Contains(d.uncommitted, t.entry.Name) {
-			d.uncommitted = append(d.uncommitted, t.entry.Name)
+		if name := d.nameOf(t.entry); !slices.Contains(d.uncommitted, name) {
+			d.uncommitted = append(d.uncommitted, name)
 		}
 		return
 	}
-	if err := inventory.SetAside(ctx, d.Store, t.entry, err.Error(), a.now()); err != nil {
+	if err := inventory.SetAside(ctx, d.Store, d.entry(t), err.Error(), a.now()); err != nil {
 		a.log.Warn("a spoilt upload could not be set aside", "destination", d.name, "error", err)
 	}
 }
@@ -212,7 +221,7 @@ func (a *Agent) prove(ctx context.Context, t *taken, path string) Verdict {
 func (a *Agent) reject(ctx context.Context, t *taken, stored []*destination, verdict Verdict) error {
 	a.backups--
 	for _, d := range stored {
-		if err := inventory.SetAside(ctx, d.Store, t.entry, verdict.Reason, a.now()); err != nil {
+		if err := inventory.SetAside(ctx, d.Store, d.entry(t), verdict.Reason, a.now()); err != nil {
 			a.failedAt(d, at(StageCommit, err))
 		}
 	}
@@ -262,10 +271,10 @@ const undoTimeout = 10 * time.Second
 // commitTo writes the entry, twice if it does not get there as it should. If it does not then either, what there is of it is not to be
 // relied on, and removed.
 func (a *Agent) commitTo(ctx context.Context, t *taken, d *destination) error {
-	err := at(StageCommit, inventory.Commit(ctx, d.Store, t.entry))
+	err := at(StageCommit, inventory.Commit(ctx, d.Store, d.entry(t)))
 	if err != nil && ctx.Err() == nil {
 		a.failedAt(d, err)
-		err = at(StageCommit, inventory.Commit(ctx, d.Store, t.entry))
+		err = at(StageCommit, inventory.Commit(ctx, d.Store, d.entry(t)))
 	}
 	if err == nil {
 		return nil
@@ -273,7 +282,7 @@ func (a *Agent) commitTo(ctx context.Context, t *taken, d *destination) error {
 	a.leave(ctx, t, d, err)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	return errors.Join(err, d.Store.Delete(ctx, inventory.EntryName(t.entry.Name)))
+	return errors.Join(err, d.Store.Delete(ctx, inventory.EntryName(d.nameOf(t.entry))))
 }
 
 // rotate deletes what is not to be kept, in destinations that have just had a backup.

@@ -200,8 +200,17 @@ func TestSkipUnchanged(t *testing.T) {
 	if n := len(s.entries(t, s.stores[0])); n != 1 {
 		t.Errorf("%d backups", n)
 	}
-	if age := s.now().Sub(s.Status().LastProven); age != time.Hour {
-		t.Errorf("the last proof is %s old", age)
+	waiting := newStage(t, 0, func(c *Config) { // another agent, which does not lead
+		c.Clock = s.clock
+		for _, store := range s.stores {
+			c.Destinations = append(c.Destinations, Destination{Store: store, Retain: 2})
+		}
+	})
+	waiting.look(t.Context())
+	for _, agent := range []*stage{s, waiting} {
+		if age := s.now().Sub(agent.Status().LastProven); age != time.Hour {
+			t.Errorf("the last proof is %s old", age)
+		}
 	}
 	s.cluster.archive = golden.Read(t, "consul-1.21.4/full.snap")
 	if err := s.run(t.Context(), s.term); err != nil || len(s.entries(t, s.stores[0])) != 2 {
