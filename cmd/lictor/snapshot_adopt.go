@@ -35,9 +35,9 @@ func newSnapshotAdopt(p *program) cli.Command {
 			usage:    "snapshot adopt [options] ID|all",
 			about: `
 Gives an archive in a store that has no entry beside it, such as one of the
-Enterprise snapshot agent, or one whose entry was lost, to a cluster. From then
-on it counts among that cluster's snapshots, and is deleted when there are
-too many. Until then nobody deletes it.
+Enterprise snapshot agent, or one whose entry was lost, to a cluster. From
+then on it counts among that cluster's snapshots, and is deleted when there
+are too many. Until then nobody deletes it.
 
 The archive is read to its last record; a damaged one is not adopted. It is
 "unproven" until "snapshot verify -drill". The cluster is the one that
@@ -49,7 +49,7 @@ authority are taken, or all of them with -force.`,
     $ {program} snapshot adopt -config-file=/etc/lictor.d/snapshot.json all`,
 			status: []exitStatus{
 				{0, "what was asked for is adopted, or was this cluster's already"},
-				{1, "wrong arguments, or an archive is damaged or another cluster's; with all: some were left"},
+				{1, "wrong arguments, or an archive is damaged or another cluster's"},
 			},
 		},
 		groups: []optionGroup{

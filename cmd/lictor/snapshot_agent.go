@@ -67,8 +67,8 @@ One snapshot, from cron:
 
     $ {program} snapshot agent -interval=0 -local-path=/srv/snapshots`,
 			status: []exitStatus{
-				{0, "stopped by a signal, with the lock released; in one-shot mode: the snapshot is saved"},
-				{1, "the configuration is refused, or, in one-shot mode, the snapshot could not be saved"},
+				{0, "stopped by a signal; in one-shot mode: the snapshot is saved"},
+				{1, "refused to start; in one-shot mode: the snapshot could not be saved"},
 			},
 		},
 		groups:  c.groups(),

@@ -31,20 +31,20 @@ func newSnapshotGet(p *program) cli.Command {
 			synopsis: "Gets a snapshot out of a store",
 			usage:    "snapshot get [options] ID|latest [FILE]",
 			about: `
-Copies a snapshot from a store into FILE, or into consul-ID.snap in the current
-directory. What comes is compared with the entry beside the archive, verified
-and decoded to its last record before it becomes FILE, with mode 0600. With
-"-" as FILE it goes to standard output. "latest" is the newest one that is not
-bad. Of several stores the first that can give it does.
+Copies a snapshot from a store into FILE, or into consul-ID.snap in the
+current directory. What comes is compared with the entry beside the archive,
+verified and decoded to its last record before it becomes FILE, with mode
+0600. With "-" as FILE it goes to standard output. "latest" is the newest one
+that is not bad. Of several stores the first that can give it does.
 
 What was got is restored with "snapshot restore".`,
 			examples: `
     $ {program} snapshot get -store=/srv/snapshots latest backup.snap
-    $ {program} snapshot get -config-file=/etc/lictor.d/snapshot.json 1479360073448728784
-    $ {program} snapshot get -store=gs://bucket latest - | {program} snapshot restore -`,
+    $ {program} snapshot get -config-file=snapshot.json 1479360073448728784
+    $ {program} snapshot get -store=gs://b latest - | {program} snapshot restore -`,
 			status: []exitStatus{
 				{0, "the snapshot is in FILE"},
-				{1, "wrong arguments, or the snapshot could not be had, or is bad; there is no FILE"},
+				{1, "wrong arguments, or the snapshot could not be had, or is bad"},
 			},
 		},
 		groups:  []optionGroup{options("Store Options", c.storeFlags.define), options("Command Options", c.define)},

@@ -26,11 +26,11 @@ func newSnapshotList(p *program) cli.Command {
 			synopsis: "Lists the snapshots in a store",
 			usage:    "snapshot list [options]",
 			about: `
-Lists the snapshots that the snapshot agent has put into a directory, S3, Azure
-Blob Storage or Google Cloud Storage, newest first, with their proof:
+Lists the snapshots that the snapshot agent has put into a directory, S3,
+Azure Blob Storage or Google Cloud Storage, newest first, with their proof:
 
     proven    read back from the store, rebuilt and compared
-    unproven  sound as far as it was looked at; -format=json says why no further
+    unproven  sound as far as it was looked at; -format=json says why
     bad       failed its proof; the last three are kept as .snap.bad
     foreign   an archive without an entry, such as the Enterprise agent's;
               "snapshot adopt" takes it over
@@ -40,8 +40,8 @@ Blob Storage or Google Cloud Storage, newest first, with their proof:
 Clusters may share a store; -cluster leaves the others out.`,
 			examples: `
     $ {program} snapshot list -store=/srv/snapshots
-    $ {program} snapshot list -store='s3://bucket/consul-snapshot?region=eu-west-1'
-    $ {program} snapshot list -config-file=/etc/lictor.d/snapshot.json -format=json`,
+    $ {program} snapshot list -store='s3://bucket?region=eu-west-1'
+    $ {program} snapshot list -config-file=snapshot.json -format=json`,
 			status: []exitStatus{
 				{0, "all stores were listed, also if they are empty"},
 				{1, "wrong arguments, or a store could not be listed"},

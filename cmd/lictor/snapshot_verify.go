@@ -44,16 +44,16 @@ store the argument is a file, or "-" for standard input. With -store or
 the archive must also be the one that its entry is about.
 
 -drill rebuilds it in a throw-away engine, by a child process, and compares
-what that holds and answers with what is in the archive. The outcome is written
-into the entry: that is how a snapshot that was adopted, or whose drill was
+what that holds and answers with what is in the archive. The outcome goes into
+the entry: that is how a snapshot that was adopted, or whose drill was
 skipped, becomes proven.`,
 			examples: `
     $ {program} snapshot verify -drill backup.snap
     $ {program} snapshot verify -store=/srv/snapshots latest
-    $ {program} snapshot verify -drill -config-file=/etc/lictor.d/snapshot.json all`,
+    $ {program} snapshot verify -drill -config-file=snapshot.json all`,
 			status: []exitStatus{
 				{0, "every snapshot is sound; with -drill: proven"},
-				{1, "wrong arguments, or a snapshot is damaged, is not what was committed, or, with -drill, is not proven"},
+				{1, "a snapshot is not sound, or, with -drill, not proven; wrong arguments"},
 			},
 		},
 		groups:  []optionGroup{options("Store Options", c.storeFlags.define), options("Command Options", c.define)},

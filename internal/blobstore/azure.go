@@ -77,7 +77,8 @@ func Azure(ctx context.Context, c AzureConfig) (Store, error) {
 	prefix := keyPrefix(c.KeyPrefix)
 	return &bucket{
 		blobs: blobs, prefix: prefix, at: account + "/" + c.ContainerName, options: azureUpload,
-		describe: fmt.Sprintf("Azure Blob Storage -> Account: %q Container: %q Key Prefix: %q", c.AccountName, c.ContainerName, trimSlash(prefix)),
+		describe: fmt.Sprintf("Azure Blob Storage -> Account: %q Container: %q Key Prefix: %q",
+			c.AccountName, c.ContainerName, trimSlash(prefix)),
 		advice: advice{
 			missing:     "check the names of the account and of the container: it is not made by itself",
 			denied:      "check the account key, or whether the identity has the role Storage Blob Data Contributor",

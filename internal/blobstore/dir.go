@@ -28,13 +28,13 @@ type dirStore struct {
 	warn func(error)
 }
 
-// Dir is the store of the files in a directory, which is made, with mode 0700, if there is none. Should it vanish later, a Put fails rather
-// than to write to whatever lies below a lost mount.
+// Dir is the store of the files in a directory, which is made, with mode 0700, if there is none. Should it vanish later, a Put fails
+// rather than to write to whatever lies below a lost mount.
 //
 // Files have mode 0600; file and directory are synced before Put returns. What is no regular file is not listed, nor are hidden and
-// temporary files. Temporary files of backups (consul-….snap.tmp and digits) that nobody has written to for a day, those of killed runs, are
-// removed now and after every Put. warn, which may be nil, is called at most once, with the first thing that could not be done although all
-// is stored: the mount refuses chmod or the sync of a directory, or a temporary file cannot be removed.
+// temporary files. Temporary files of backups (consul-….snap.tmp and digits) that nobody has written to for a day, those of killed
+// runs, are removed now and after every Put. warn, which may be nil, is called at most once, with the first thing that could not be
+// done although all is stored: the mount refuses chmod or the sync of a directory, or a temporary file cannot be removed.
 func Dir(path string, warn func(error)) (Store, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make backup directory: %w", err)

@@ -117,13 +117,20 @@ func statusOf(err error) int {
 	return 0
 }
 
-func isAbsent(err error) bool { return gcerrors.Code(err) == gcerrors.NotFound }
+// isAbsent tells that the store has no such thing. The library says so of other answers too, of 403 for one.
+func isAbsent(err error) bool {
+	if status := statusOf(err); status != 0 {
+		return status == http.StatusNotFound
+	}
+	return gcerrors.Code(err) == gcerrors.NotFound
+}
 
 // isMissingBucket tells a bucket that is not there from an object that is not.
 func isMissingBucket(err error) bool {
 	var amazon smithy.APIError
 	var google *googleapi.Error
-	return errors.As(err, &google) && strings.Contains(google.Message, "bucket does not exist") || errors.As(err, &amazon) && amazon.ErrorCode() == "NoSuchBucket" ||
+	return errors.As(err, &google) && strings.Contains(google.Message, "bucket does not exist") ||
+		errors.As(err, &amazon) && amazon.ErrorCode() == "NoSuchBucket" ||
 		bloberror.HasCode(err, bloberror.ContainerNotFound) || errors.Is(err, storage.ErrBucketNotExist)
 }
 

@@ -1,6 +1,8 @@
 package blobstore
 
 import (
+	"time"
+
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/memblob"
 )
@@ -12,3 +14,5 @@ func Memory() Store {
 		options: func(int64) *blob.WriterOptions { return &blob.WriterOptions{ContentType: contentType} },
 	}
 }
+
+func init() { maxBackoff = 10 * time.Millisecond }

@@ -89,7 +89,8 @@ func (c GCSConfig) access(ctx context.Context) ([]option.ClientOption, error) {
 			option.WithEndpoint(endpoint), option.WithoutAuthentication(), option.WithHTTPClient(&http.Client{Transport: newTransport()}),
 		}, nil
 	}
-	authenticated, err := transport.NewTransport(ctx, newTransport(), option.WithScopes(storage.ScopeReadWrite), option.WithUserAgent("lictor"))
+	authenticated, err := transport.NewTransport(ctx, newTransport(), option.WithScopes(storage.ScopeReadWrite),
+		option.WithUserAgent("lictor"))
 	if err != nil {
 		return nil, fmt.Errorf("find credentials: %w; set GOOGLE_APPLICATION_CREDENTIALS, or give the machine a service account", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -19,8 +20,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
+// maxBackoff is the longest wait between two attempts at a request. Tests shorten it.
+var maxBackoff = 20 * time.Second
+
 const (
-	attempts     = 4 // of a request; 20 seconds at most between two
+	attempts     = 4 // at a request
 	abortTimeout = 30 * time.Second
 	sessionName  = "consul-snapshot"
 )
@@ -91,8 +95,9 @@ func endpointURL(what, said string) (string, error) {
 func (c S3Config) login(ctx context.Context) (aws.Config, error) {
 	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { configure(t) })
 	options := []func(*config.LoadOptions) error{
-		config.WithHTTPClient(client), config.WithRetryMaxAttempts(attempts),
-		config.WithAppID("lictor"),
+		config.WithHTTPClient(client), config.WithAppID("lictor"), config.WithRetryer(func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attempts, maxBackoff })
+		}),
 	}
 	if c.Region != "" {
 		options = append(options, config.WithRegion(c.Region))

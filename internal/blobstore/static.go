@@ -15,6 +15,17 @@ type static struct {
 	key string
 }
 
+// FixedName is the name of the one archive that a store takes, empty for a store that takes any.
+func FixedName(store Store) string {
+	if s, ok := store.(interface{ FixedName() string }); ok {
+		return s.FixedName()
+	}
+	return ""
+}
+
+// FixedName is the store's key.
+func (s *static) FixedName() string { return s.key }
+
 // companions are the endings of the keys that List asks for.
 var companions = []string{"", ".bad", ".bad.json", ".json"} // sorted
 

@@ -21,9 +21,9 @@ import (
 //	                                             AZURE_STORAGE_KEY its key, if it is set
 //	gs://BUCKET[/PREFIX]                         and endpoint
 //
-// The key prefix may be a parameter too, prefix=…; it is [DefaultPrefix] if there is neither, and the bucket itself after s3://BUCKET/, with
-// a slash and nothing more. Credentials are found as [S3], [Azure] and [GCS] find them: a URL with a user or a password is refused, and so
-// is a parameter that is not known. warn, which may be nil, is for [Dir].
+// The key prefix may be a parameter too, prefix=…; it is [DefaultPrefix] if there is neither, and the bucket itself after s3://BUCKET/,
+// with a slash and nothing more. Credentials are found as [S3], [Azure] and [GCS] find them: a URL with a user or a password is refused,
+// and so is a parameter that is not known. warn, which may be nil, is for [Dir].
 func OpenURL(ctx context.Context, address string, warn func(error)) (Store, error) {
 	if address == "" {
 		return nil, errors.New("a store is needed: a directory, or a URL like s3://bucket?region=eu-west-1")
@@ -36,7 +36,8 @@ func OpenURL(ctx context.Context, address string, warn func(error)) (Store, erro
 		return nil, errors.New("the store is not a URL: give a directory, or a URL like s3://bucket?region=eu-west-1")
 	}
 	if u.User != nil {
-		return nil, fmt.Errorf("store %s: no user and password in the URL: give credentials in the environment or in a configuration file", u.Redacted())
+		return nil, fmt.Errorf("store %s://%s: no user and password in the URL: give credentials in the environment or in a configuration file",
+			u.Scheme, u.Host)
 	}
 	q := &query{url: u, values: u.Query()}
 	switch u.Scheme {

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/digest"
@@ -64,6 +65,9 @@ type Child struct {
 	Program []string
 	// ConsulBinary is the path of a real consul program that the archive is restored into too; empty for none.
 	ConsulBinary string
+	// Scratch is where the directory of that Consul is made, which holds the state while it runs. Empty is the system's directory for
+	// temporary files.
+	Scratch string
 }
 
 // Skipped is the error of a drill that was not begun.
@@ -92,12 +96,17 @@ func (c Child) Run(ctx context.Context, path string, want *Want) (*Report, error
 	if err := t.fits(familiesOf(ctx, path, want)); err != nil {
 		return nil, err
 	}
+	scratch, err := os.MkdirTemp(c.Scratch, "lictor-drill-*") // mode 0700
+	if err != nil {
+		return nil, fmt.Errorf("make a scratch directory for the drill: %w", err)
+	}
+	defer remove(scratch)
 	bounded, cancel := ctx, context.CancelFunc(func() {})
 	if c.Timeout > 0 {
 		bounded, cancel = context.WithTimeout(ctx, c.Timeout)
 	}
 	defer cancel()
-	report, err := c.start(bounded, t)
+	report, err := c.start(bounded, t, scratch)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -152,7 +161,7 @@ func familiesOf(ctx context.Context, path string, want *Want) digest.Set {
 }
 
 // start runs the process to its end. The thread that starts it stays with it: on Linux a child dies with the thread that made it.
-func (c Child) start(ctx context.Context, t task) (*Report, error) {
+func (c Child) start(ctx context.Context, t task, scratch string) (*Report, error) {
 	request, err := json.Marshal(t)
 	if err != nil {
 		return nil, err
@@ -169,7 +178,7 @@ func (c Child) start(ctx context.Context, t task) (*Report, error) {
 	said := &clipped{}
 	cmd := exec.CommandContext(ctx, program[0], program[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = bytes.NewReader(request), &out, said, childAttr()
-	cmd.Env = append(os.Environ(), "GOTRACEBACK=none") // what went wrong, and no stacks
+	cmd.Env = append(environment(), "TMPDIR="+scratch, "GOTRACEBACK=none") // what went wrong, and no stacks
 	cmd.WaitDelay = 5 * time.Second
 	ended := make(chan error, 1)
 	go func() {
@@ -187,6 +196,26 @@ func (c Child) start(ctx context.Context, t task) (*Report, error) {
 	return report, nil
 }
 
+// environment is what a drill needs to know: the credentials of the agent are not among it.
+func environment() (env []string) {
+	for _, name := range []string{"PATH", "HOME", "TZ", "SystemRoot"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// remove removes a directory in which a process may still be dying.
+func remove(dir string) {
+	for range 20 {
+		if os.RemoveAll(dir) == nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
 // hint explains a process that was killed from outside.
 func hint(s *os.ProcessState) string {
 	if s != nil && strings.Contains(s.String(), "killed") {
@@ -195,8 +224,9 @@ func hint(s *os.ProcessState) string {
 	return ""
 }
 
-// clipped keeps the beginning and the end of what a process says.
+// clipped keeps the beginning and the end of what a process says. It is safe for concurrent use.
 type clipped struct {
+	mu         sync.Mutex
 	head, tail []byte
 	omitted    bool
 }
@@ -205,6 +235,8 @@ const clip = 1 << 10
 
 // Write keeps b as far as there is room.
 func (c *clipped) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	n := min(len(b), clip-len(c.head))
 	c.head = append(c.head, b[:n]...)
 	c.tail = append(c.tail, b[n:]...)
@@ -216,9 +248,14 @@ func (c *clipped) Write(b []byte) (int, error) {
 
 // String is what was said, as the end of a sentence; empty if nothing was.
 func (c *clipped) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	text := string(c.head) + string(c.tail)
 	if c.omitted {
 		text = string(c.head) + " … " + string(c.tail)
+	}
+	for _, stack := range []string{"\nruntime stack:", "\ngoroutine "} { // of a Go program that crashed: for people who have its source
+		text, _, _ = strings.Cut(text, stack)
 	}
 	if text = strings.Join(strings.Fields(text), " "); text == "" {
 		return ""

@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -115,7 +114,7 @@ func startConsul(ctx context.Context, path string) (_ *consul, err error) {
 		return nil, err
 	}
 	c.cmd = exec.Command(path, "agent", "-config-file="+config)
-	c.cmd.Dir, c.cmd.Env, c.cmd.Stdout, c.cmd.Stderr, c.cmd.SysProcAttr = c.dir, withoutConsul(os.Environ()), c.said, c.said, childAttr()
+	c.cmd.Dir, c.cmd.Env, c.cmd.Stdout, c.cmd.Stderr, c.cmd.SysProcAttr = c.dir, append(environment(), "TMPDIR="+c.dir), c.said, c.said, childAttr()
 	started := make(chan error, 1)
 	go c.follow(started)
 	if err := <-started; err != nil {
@@ -135,11 +134,6 @@ func (c *consul) follow(started chan<- error) {
 		_ = c.cmd.Wait() // the state tells how it ended
 		close(c.done)
 	}
-}
-
-// withoutConsul leaves out what would configure a consul program.
-func withoutConsul(env []string) []string {
-	return slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "CONSUL_") })
 }
 
 // configure writes the server's configuration and returns its path.

@@ -106,7 +106,10 @@ func (p *prover) rebuild(open Open, want *Want, report *Report) (*rebuilt, error
 		if refused == nil {
 			refused = add(builder, decode, raw)
 		}
-		return expectation{built.header.LastIndex}.facts(raw, built.expected.add)
+		if refused == nil {
+			refused = expectation{built.header.LastIndex}.facts(raw, built.expected.add)
+		}
+		return nil // whatever it is, the rest is counted
 	})
 	if err != nil {
 		return nil, err
@@ -116,6 +119,9 @@ func (p *prover) rebuild(open Open, want *Want, report *Report) (*rebuilt, error
 	report.Differences = append(report.Differences, want.compare(c)...)
 	if refused == nil {
 		refused = c.Meta.CheckRestorable(c.StateSize)
+	}
+	if refused != nil && want != nil { // it is what the server gave: who is wrong, the server or Lictor, is not for a drill to say
+		return nil, fmt.Errorf("no state can be built from it: %v", refused)
 	}
 	if refused != nil {
 		return nil, refused

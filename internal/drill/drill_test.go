@@ -100,6 +100,16 @@ func TestAnotherArchiveIsBad(t *testing.T) {
 	}
 }
 
+// What the server gave and Lictor cannot decode is not bad: it may be of a version to come.
+func TestRecordsThatLictorCannotDecodeAreUnproven(t *testing.T) {
+	b := record.AppendHeader(nil, record.Header{LastIndex: 7})
+	b = appendMap(append(b, byte(record.TypeSession)), map[string]any{"ID": "s", "Node": []any{"of", "a", "new", "kind"}})
+	open := holding(pack(t, b))
+	if r := prove(t, lictor(), open, wantOf(t, open)); r.Proof != Unproven || !strings.Contains(r.Reason, "no state can be built") {
+		t.Errorf("%s: %s", r.Proof, r.Reason)
+	}
+}
+
 // wantOf is what was read of a good archive.
 func wantOf(t testing.TB, open Open) *Want {
 	t.Helper()

@@ -35,6 +35,12 @@ func (m *maker) stream() []byte {
 }
 
 func (m *maker) records() (all []any) {
+	if m.r.IntN(4) == 0 {
+		for _, v := range m.node(0) {
+			imported(v.(*record.Register))
+			all = append(all, v)
+		}
+	}
 	for i := range m.r.IntN(5) {
 		all = append(all, m.node(i)...)
 	}
@@ -77,6 +83,17 @@ func (m *maker) records() (all []any) {
 		all = append(all, &record.Index{Key: "kvs", Value: m.next()}, &record.Index{Key: "Nodes", Value: m.next()})
 	}
 	return all
+}
+
+// imported makes a registration one that came from a peer. The API does not show it among the cluster's own.
+func imported(r *record.Register) {
+	r.PeerName = "peer"
+	if r.Service != nil {
+		r.Service.PeerName = "peer"
+	}
+	if r.Check != nil {
+		r.Check.PeerName = "peer"
+	}
 }
 
 // node makes a node with services and checks. Its name is awkward now and then.

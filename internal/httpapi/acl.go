@@ -93,6 +93,19 @@ func readOne[T any](h *Handler, w http.ResponseWriter, r *request, key string, m
 	return writeJSON(w, r, show(found))
 }
 
+// readNamed answers with the object that the path has the ID of, or the name.
+func readNamed[T any](h *Handler, byName bool, key string, missing error,
+	find func(s Store, w *state.Watch, id, name string) (uint64, *T)) endpoint {
+	return func(w http.ResponseWriter, r *request) error {
+		id, name := r.tail, ""
+		if byName {
+			id, name = "", r.tail
+		}
+		return readOne(h, w, r, key, missing, func(s Store, watch *state.Watch) (uint64, *T) { return find(s, watch, id, name) },
+			func(x *T) any { return x })
+	}
+}
+
 // decodeNew reads the body of a request for a new policy or role, and gives it an ID.
 func decodeNew(r *request, kind string, body any, id *string) error {
 	if err := r.need(acl.ACL, acl.Write, ""); err != nil {

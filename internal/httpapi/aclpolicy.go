@@ -43,15 +43,7 @@ func (h *Handler) policyList(w http.ResponseWriter, r *request) error {
 }
 
 func (h *Handler) policyRead(byName bool) endpoint {
-	return func(w http.ResponseWriter, r *request) error {
-		id, name := r.tail, ""
-		if byName {
-			id, name = "", r.tail
-		}
-		return readOne(h, w, r, "policy ID", errNoPolicy,
-			func(s Store, watch *state.Watch) (uint64, *record.ACLPolicy) { return s.Policy(watch, id, name) },
-			func(p *record.ACLPolicy) any { return p })
-	}
+	return readNamed(h, byName, "policy ID", errNoPolicy, Store.Policy)
 }
 
 func (h *Handler) policyCreate(w http.ResponseWriter, r *request) error {

@@ -38,15 +38,7 @@ func linked(links []record.ACLLink, id string) bool {
 }
 
 func (h *Handler) roleRead(byName bool) endpoint {
-	return func(w http.ResponseWriter, r *request) error {
-		id, name := r.tail, ""
-		if byName {
-			id, name = "", r.tail
-		}
-		return readOne(h, w, r, "role ID", errNoRole,
-			func(s Store, watch *state.Watch) (uint64, *record.ACLRole) { return s.Role(watch, id, name) },
-			func(x *record.ACLRole) any { return x })
-	}
+	return readNamed(h, byName, "role ID", errNoRole, Store.Role)
 }
 
 func (h *Handler) roleCreate(w http.ResponseWriter, r *request) error {

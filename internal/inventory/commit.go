@@ -112,5 +112,23 @@ func MarkProof(ctx context.Context, store blobstore.Store, archive string, v Ver
 	return e, nil
 }
 
+// Confirm writes into the entry of a proven archive that the cluster still holds what is in it, and returns the entry.
+func Confirm(ctx context.Context, store blobstore.Store, archive string, at time.Time) (*Entry, error) {
+	e, err := readEntry(ctx, store, archive)
+	if err != nil {
+		return nil, fmt.Errorf("confirm %s: %w", archive, err)
+	}
+	if e.Proof != Proven {
+		return nil, fmt.Errorf("confirm %s: it is %s", archive, e.Proof)
+	}
+	e = e.clone()
+	at = at.UTC()
+	e.Confirmed = &at
+	if err := writeEntry(ctx, store, archive, e); err != nil {
+		return nil, fmt.Errorf("confirm %s: %w", archive, err)
+	}
+	return e, nil
+}
+
 // ErrSwapped says that an archive is not the one that its entry is about.
 var ErrSwapped = errors.New("not the archive that was committed")

@@ -74,11 +74,24 @@ type Entry struct {
 	Proof    Proof      `json:"proof"`
 	Reason   string     `json:"reason,omitempty"` // why it is not proven
 	ProvenAt *time.Time `json:"proven_at,omitempty"`
+	// Confirmed is when the cluster was last found to hold still what is in the backup, and no other was made because of that.
+	Confirmed *time.Time `json:"confirmed,omitempty"`
 
 	Writer  string `json:"writer"`            // program and version
 	Rebuilt bool   `json:"rebuilt,omitempty"` // made from the archive, after the backup was taken
 
 	extra extra
+}
+
+// Fresh is until when the backup is known to be what the cluster held: when it was proven, or last confirmed. It is zero if it is not proven.
+func (e *Entry) Fresh() time.Time {
+	switch {
+	case e.Proof != Proven || e.ProvenAt == nil:
+		return time.Time{}
+	case e.Confirmed != nil && e.Confirmed.After(*e.ProvenAt):
+		return *e.Confirmed
+	}
+	return *e.ProvenAt
 }
 
 // Check tells what is wrong with an entry. The error is an [ErrEntry], or an [ErrFormat].

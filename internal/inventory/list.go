@@ -26,7 +26,7 @@ func List(ctx context.Context, store blobstore.Store, earlier *Inventory) (*Inve
 	if err != nil {
 		return nil, fmt.Errorf("list the backups in %s: %w", store, err)
 	}
-	shelf := sortObjects(objects)
+	shelf := sortObjects(objects, blobstore.FixedName(store))
 	entries, err := readEntries(ctx, store, shelf.entries, earlier)
 	if err != nil {
 		return nil, fmt.Errorf("read the entries of the backups in %s: %w", store, err)
@@ -52,12 +52,13 @@ type shelf struct {
 	entries  []blobstore.Object
 }
 
-// sortObjects leaves out what is no name of ours.
-func sortObjects(objects []blobstore.Object) shelf {
+// sortObjects leaves out what is no name of ours. fixed is the name of the store's one archive, empty if each has its own.
+func sortObjects(objects []blobstore.Object, fixed string) shelf {
 	s := shelf{names: map[string]bool{}, archives: map[string]blobstore.Object{}}
 	for _, o := range objects {
 		name, isEntry := strings.CutSuffix(o.Name, entrySuffix)
-		if _, ok := ParseArchiveName(strings.TrimSuffix(name, badSuffix)); !ok {
+		archive := strings.TrimSuffix(name, badSuffix)
+		if _, ok := ParseArchiveName(archive); !ok && (fixed == "" || archive != fixed) {
 			continue
 		}
 		s.names[name] = true
@@ -79,6 +80,9 @@ func (s shelf) backup(name string, entries map[string]fetched) (b Backup, bad bo
 	}
 	if f, ok := entries[EntryName(name)]; ok {
 		b.Entry, b.EntryError = f.entry, f.err
+	}
+	if b.ID == "" && b.Entry != nil { // a fixed name
+		b.ID = b.Entry.ID
 	}
 	return b, bad
 }

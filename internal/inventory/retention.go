@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/lictor-dr/lictor/internal/blobstore"
 )
@@ -44,7 +45,7 @@ func (inv *Inventory) outdated(keep Keep) (doomed []Backup) {
 	for i := range inv.Backups {
 		b := &inv.Backups[i]
 		switch {
-		case !b.of(keep.Cluster) || b.Entry.Proof == Bad:
+		case !b.of(keep.Cluster) || b.Entry.Proof == Bad || b.Name != ArchiveName(b.ID): // a fixed name is written over, not deleted
 		case good >= keep.Retain && b != safe && b != claimed:
 			doomed = append(doomed, *b)
 		case b.Good():
@@ -58,7 +59,7 @@ func (inv *Inventory) outdated(keep Keep) (doomed []Backup) {
 func (inv *Inventory) spoiled(cluster string) (doomed []Backup) {
 	var bad []Backup
 	for _, b := range slices.Concat(inv.Bad, inv.Backups) {
-		if b.of(cluster) && b.Entry.Proof == Bad {
+		if b.of(cluster) && b.Entry.Proof == Bad && strings.TrimSuffix(b.Name, badSuffix) == ArchiveName(b.ID) {
 			bad = append(bad, b)
 		}
 	}

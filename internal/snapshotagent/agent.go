@@ -334,8 +334,9 @@ func (a *Agent) watch(ctx context.Context) {
 
 // failed is an error with the stage that it happened at.
 type failed struct {
-	stage Stage
-	err   error
+	stage   Stage
+	err     error
+	counted bool
 }
 
 func (f *failed) Error() string { return fmt.Sprintf("%s: %v", f.stage, f.err) }
@@ -347,13 +348,14 @@ func at(stage Stage, err error) error {
 	if err == nil || errors.As(err, &f) {
 		return err
 	}
-	return &failed{stage, err}
+	return &failed{stage: stage, err: err}
 }
 
-// count counts a failure by its stage.
+// count counts a failure by its stage, once.
 func (a *Agent) count(err error) {
 	var f *failed
-	if errors.As(err, &f) {
+	if errors.As(err, &f) && !f.counted {
+		f.counted = true
 		a.board.change(func(s *Status) { s.Failures[f.stage]++ })
 	}
 }

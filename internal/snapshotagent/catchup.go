@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -73,7 +74,13 @@ func (a *Agent) catchUp(ctx context.Context, term Term) {
 		if d == nil {
 			continue
 		}
-		if err := a.bring(ctx, term, t, d); err != nil {
+		err := a.bring(ctx, term, t, d)
+		if errors.Is(err, errSpoilt) {
+			a.log.Error("destinations stay behind until the next snapshot", "error", err)
+			left = nil
+			break
+		}
+		if err != nil {
 			left = append(left, d)
 			a.log.Debug("a destination is still behind", "destination", d.name, "error", err)
 			continue
@@ -96,10 +103,11 @@ func (a *Agent) bring(ctx context.Context, term Term, t *taken, d *destination) 
 	if err := hold(ctx, term); err != nil {
 		return err
 	}
-	if err := d.put(ctx, t, nil); err != nil {
+	if err := d.put(ctx, term, t, nil, a.failedAt); err != nil {
+		a.leave(ctx, term, t, d, err)
 		return err
 	}
-	if err := inventory.Commit(ctx, guard(d.Store, term), t.entry); err != nil {
+	if err := a.commitTo(ctx, term, t, d); err != nil {
 		return err
 	}
 	a.board.change(func(s *Status) { s.Bytes += t.Size })
@@ -110,8 +118,9 @@ func (a *Agent) bring(ctx context.Context, term Term, t *taken, d *destination) 
 func (a *Agent) look(ctx context.Context) {
 	cluster, datacenter := a.identity(ctx)
 	retained := map[string]int{}
-	var newest *inventory.Entry
-	for _, d := range a.current.Load().destinations {
+	var fresh time.Time
+	current := a.current.Load()
+	for _, d := range current.destinations {
 		inv, err := d.list(ctx)
 		if err != nil {
 			if !errors.Is(err, context.Canceled) {
@@ -124,17 +133,17 @@ func (a *Agent) look(ctx context.Context) {
 				continue
 			}
 			retained[d.name]++
-			if b.Proven() && (newest == nil || b.Entry.ProvenAt.After(*newest.ProvenAt)) {
-				newest = b.Entry
+			if at := b.Entry.Fresh(); at.After(fresh) {
+				fresh = at
 			}
 		}
 	}
 	a.board.change(func(s *Status) {
-		for name, n := range retained {
-			s.Retained[name] = n
+		if current == a.current.Load() { // no reload has taken their place meanwhile
+			maps.Copy(s.Retained, retained)
 		}
-		if newest != nil && newest.ProvenAt.After(s.LastProven) {
-			s.LastProven = *newest.ProvenAt
+		if fresh.After(s.LastProven) {
+			s.LastProven = fresh
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package snapshotagent
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -23,6 +24,8 @@ type Destination struct {
 type destination struct {
 	Destination
 	name string
+	// uncommitted are archives that were uploaded but are no backups. They are for the goroutine that runs.
+	uncommitted []string
 
 	mu        sync.Mutex           // guards inventory
 	inventory *inventory.Inventory // as it was last listed; nil before
@@ -31,34 +34,66 @@ type destination struct {
 // errMismatch says that a store gives back something else than it was given.
 var errMismatch = errors.New("what was read back is not what was uploaded")
 
+// errSpoilt says that the scratch file is not any more what was read from the cluster.
+var errSpoilt = errors.New("the scratch file has changed since it was read: is the disk sound?")
+
 // uploadTries is how often an archive is uploaded that does not come back as it was.
 const uploadTries = 2
 
-// put uploads an archive, reads it back and compares. What is read back goes to tee as well, which is emptied before each try.
-func (d *destination) put(ctx context.Context, t *taken, tee *scratch.File) (err error) {
-	for range uploadTries {
-		if err = at(StageUpload, d.upload(ctx, t)); err != nil {
+// put uploads an archive, reads it back and compares. What is read back goes to tee as well, which is emptied before each try. again is
+// told what went wrong before another try.
+func (d *destination) put(ctx context.Context, term Term, t *taken, tee *scratch.File, again func(*destination, error)) error {
+	for try := 1; ; try++ {
+		if err := at(StageUpload, d.upload(ctx, term, t)); err != nil {
 			return err
 		}
-		if err = at(StageReadBack, d.readBack(ctx, t, tee)); !errors.Is(err, errMismatch) {
+		err := at(StageReadBack, d.readBack(ctx, t, tee))
+		if !errors.Is(err, errMismatch) {
+			return err
+		}
+		if spoilt := t.intact(); spoilt != nil {
+			return at(StageReadBack, fmt.Errorf("%w; %w", err, spoilt))
+		}
+		if try == uploadTries {
+			return err
+		}
+		again(d, err)
+	}
+}
+
+// entry is the entry of an archive as this destination has it: under its own name, if it has one.
+func (d *destination) entry(t *taken) *inventory.Entry {
+	e := *t.entry
+	e.Name = d.nameOf(&e)
+	return &e
+}
+
+// nameOf is the name that the archive of an entry has in this destination.
+func (d *destination) nameOf(e *inventory.Entry) string {
+	return cmp.Or(blobstore.FixedName(d.Store), inventory.ArchiveName(e.ID))
+}
+
+func (d *destination) upload(ctx context.Context, term Term, t *taken) error {
+	if blobstore.FixedName(d.Store) != "" { // the upload replaces what is there
+		if err := hold(ctx, term); err != nil {
 			return err
 		}
 	}
-	return err
-}
-
-func (d *destination) upload(ctx context.Context, t *taken) error {
 	f, err := t.file.Reopen()
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return d.Store.Put(ctx, t.entry.Name, f, t.Size)
+	return d.Store.Put(ctx, d.nameOf(t.entry), f, t.Size)
 }
 
 // readBack compares what the store has with what was read from the cluster.
 func (d *destination) readBack(ctx context.Context, t *taken, tee *scratch.File) error {
-	r, err := d.Store.Get(ctx, t.entry.Name)
+	name := d.nameOf(t.entry)
+	r, err := d.Store.Get(ctx, name)
+	if errors.Is(err, blobstore.ErrNotFound) {
+		return fmt.Errorf("%w: nothing: %w", errMismatch, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -79,7 +114,7 @@ func (d *destination) readBack(ctx context.Context, t *taken, tee *scratch.File)
 		return err
 	}
 	if n != t.Size || [sha256.Size]byte(sum.Sum(nil)) != t.SHA256 {
-		return fmt.Errorf("%w: %s: %d bytes with SHA-256 %x, but %d with %x went there", errMismatch, d.Store.Location(t.entry.Name), n,
+		return fmt.Errorf("%w: %s: %d bytes with SHA-256 %x, but %d with %x went there", errMismatch, d.Store.Location(name), n,
 			sum.Sum(nil), t.Size, t.SHA256)
 	}
 	return nil
@@ -110,5 +145,27 @@ func (d *destination) rotate(ctx context.Context, term Term, cluster string) (de
 	if err != nil {
 		return nil, err
 	}
-	return inventory.Prune(ctx, guard(d.Store, term), inv, inventory.Keep{Cluster: cluster, Retain: d.Retain})
+	if deleted, err = inventory.Prune(ctx, guard(d.Store, term), inv, inventory.Keep{Cluster: cluster, Retain: d.Retain}); err != nil {
+		return deleted, err
+	}
+	return deleted, d.clear(ctx, guard(d.Store, term))
+}
+
+// clear deletes the archives that are no backups. One that has an entry after all is one: it was committed later, or adopted.
+func (d *destination) clear(ctx context.Context, store blobstore.Store) error {
+	for len(d.uncommitted) > 0 {
+		name := d.uncommitted[0]
+		entry, err := store.Get(ctx, inventory.EntryName(name))
+		switch {
+		case err == nil:
+			err = entry.Close()
+		case errors.Is(err, blobstore.ErrNotFound):
+			err = store.Delete(ctx, name)
+		}
+		if err != nil {
+			return fmt.Errorf("delete %s, which was never committed: %w", d.Store.Location(name), err)
+		}
+		d.uncommitted = d.uncommitted[1:]
+	}
+	return nil
 }

@@ -4,7 +4,8 @@
 // by an interval. A backup counts once it has come through this, in this order: the snapshot is streamed to a scratch file; that is
 // read to its last record; it is uploaded to every destination, read back from there and compared; it is rebuilt in a throw-away engine,
 // by a child process, and what that holds is compared with what was read; its entry is written beside it. That is the commit point.
-// What fails its proof is set aside and the run is tried once more at once.
+// What fails its proof, or does not come back as it was, is set aside and the run is tried once more at once. What was uploaded and could
+// not be committed stays until there is a newer backup.
 //
 // A destination that fails does not hold up the others, and is brought up to date when it is back. After the lock may have been lost
 // nothing is committed or removed before it has been read again, and after a failure nothing is removed at all.

@@ -18,11 +18,12 @@ const drillTimeout = time.Hour
 type driller struct {
 	memory       int64  // bytes; 0 for what the machine has
 	consulBinary string // path of a real consul, or empty
+	scratch      string // directory for what the child writes
 }
 
 // Prove rebuilds the archive.
 func (d *driller) Prove(ctx context.Context, path string, want *inventory.Description) Verdict {
-	child := drill.Child{Limits: drill.Limits{Memory: d.memory, Timeout: drillTimeout}, ConsulBinary: d.consulBinary}
+	child := drill.Child{Limits: drill.Limits{Memory: d.memory, Timeout: drillTimeout}, ConsulBinary: d.consulBinary, Scratch: d.scratch}
 	report, err := child.Run(ctx, path, &drill.Want{
 		Index: want.Meta.Index, Term: want.Meta.Term, Families: want.Families, SHA256: hex.EncodeToString(want.SHA256[:]),
 	})

@@ -19,6 +19,9 @@ func guard(store blobstore.Store, term Term) blobstore.Store {
 	return &guarded{store, term}
 }
 
+// FixedName is that of the store.
+func (g *guarded) FixedName() string { return blobstore.FixedName(g.Store) }
+
 // Put is part of blobstore.Store.
 func (g *guarded) Put(ctx context.Context, name string, r io.Reader, size int64) error {
 	if err := hold(ctx, g.term); err != nil {

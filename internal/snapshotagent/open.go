@@ -86,7 +86,7 @@ func OpenSettings(ctx context.Context, c *snapshotconfig.Config, client *api.Cli
 	s := Settings{
 		Interval: c.Interval, MaxFailures: c.MaxFailures, MaxAge: c.MaxAge(), SkipUnchanged: c.SkipUnchanged, DrillEvery: c.Drill.Every,
 		Source: &backup.Cluster{Client: client, Stale: c.Stale},
-		Prover: &driller{memory: c.Drill.Memory, consulBinary: c.Drill.ConsulBinary},
+		Prover: &driller{memory: c.Drill.Memory, consulBinary: c.Drill.ConsulBinary, scratch: c.ScratchDir},
 	}
 	var err error
 	s.Destinations, err = OpenDestinations(ctx, &c.Destinations, log)

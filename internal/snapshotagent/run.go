@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/lictor-dr/lictor/internal/inventory"
 	"github.com/lictor-dr/lictor/internal/scratch"
@@ -17,7 +19,7 @@ var errBad = errors.New("the backup failed its proof")
 func (a *Agent) run(ctx context.Context, term Term) error {
 	began := a.clock.Now()
 	note, err := a.attempt(ctx, term)
-	if errors.Is(err, errBad) {
+	if errors.Is(err, errBad) || errors.Is(err, errMismatch) {
 		a.count(err)
 		a.log.Error("taking another snapshot at once", "error", err)
 		note, err = a.attempt(ctx, term)
@@ -58,17 +60,14 @@ func (a *Agent) attempt(ctx context.Context, term Term) (note string, err error)
 	}
 	defer func() { err = errors.Join(err, a.letGo(t)) }()
 	if last := a.unchanged(t); last != nil {
-		return a.skip(t, last), nil
+		return a.skip(ctx, term, t, last)
 	}
 	copied, err := a.config.Scratch.Create()
 	if err != nil {
 		return "", at(StageReadBack, err)
 	}
 	defer func() { err = errors.Join(err, copied.Discard()) }()
-	if err := hold(ctx, term); err != nil { // an object with a fixed name is replaced by the upload
-		return "", err
-	}
-	stored, err := a.store(ctx, t, copied)
+	stored, err := a.store(ctx, term, t, copied)
 	if err != nil {
 		return "", err
 	}
@@ -128,18 +127,27 @@ func (a *Agent) unchanged(t *taken) *inventory.Entry {
 	return last
 }
 
-func (a *Agent) skip(t *taken, last *inventory.Entry) string {
+// skip confirms the last backup instead of making another. Agents that do not lead see by the entry that backups go on.
+func (a *Agent) skip(ctx context.Context, term Term, t *taken, last *inventory.Entry) (note string, err error) {
+	if err := hold(ctx, term); err != nil {
+		return "", err
+	}
 	now := a.now()
+	for _, d := range a.current.Load().destinations {
+		if _, err := inventory.Confirm(ctx, guard(d.Store, term), d.nameOf(last), now); err != nil {
+			return "", at(StageCommit, fmt.Errorf("%s: %w", d.name, err))
+		}
+	}
 	a.board.change(func(s *Status) {
 		s.LastProven, s.LastID, s.Index, s.Size, s.Unproven = now, last.ID, t.entry.Index, last.Size, ""
 	})
 	a.log.Info("Skipped snapshot, nothing has changed since "+last.ID, "index", t.entry.Index)
-	return fmt.Sprintf("Nothing has changed since snapshot %s, index %d now", last.ID, t.entry.Index)
+	return fmt.Sprintf("Nothing has changed since snapshot %s, index %d now", last.ID, t.entry.Index), nil
 }
 
 // store puts an archive into all destinations, and returns those that have it. What one of them gives back ends up in copied. It fails if
 // none has it.
-func (a *Agent) store(ctx context.Context, t *taken, copied *scratch.File) ([]*destination, error) {
+func (a *Agent) store(ctx context.Context, term Term, t *taken, copied *scratch.File) ([]*destination, error) {
 	destinations := a.current.Load().destinations // those of a reload get the backup later
 	errs := make([]error, len(destinations))
 	var busy sync.WaitGroup
@@ -148,7 +156,7 @@ func (a *Agent) store(ctx context.Context, t *taken, copied *scratch.File) ([]*d
 		if i == 0 {
 			tee = copied
 		}
-		busy.Go(func() { errs[i] = d.put(ctx, t, tee) })
+		busy.Go(func() { errs[i] = d.put(ctx, term, t, tee, a.failedAt) })
 	}
 	busy.Wait()
 	var stored []*destination
@@ -158,6 +166,7 @@ func (a *Agent) store(ctx context.Context, t *taken, copied *scratch.File) ([]*d
 			continue
 		}
 		a.failedAt(d, errs[i])
+		a.leave(ctx, term, t, d, errs[i])
 	}
 	a.board.change(func(s *Status) { s.Bytes += t.Size * int64(len(stored)) })
 	if len(stored) == 0 {
@@ -166,7 +175,27 @@ func (a *Agent) store(ctx context.Context, t *taken, copied *scratch.File) ([]*d
 	if errs[0] == nil {
 		return stored, nil
 	}
-	return stored, at(StageReadBack, stored[0].readBack(ctx, t, copied))
+	err := at(StageReadBack, stored[0].readBack(ctx, t, copied))
+	if err != nil {
+		for _, d := range stored {
+			a.leave(ctx, term, t, d, err)
+		}
+	}
+	return stored, err
+}
+
+// leave deals with an archive that was uploaded but is no backup, because of err. One that does not come back as it was is evidence, and
+// set aside. Any other may be all that is left of a cluster that has just gone: it stays until there is a newer backup.
+func (a *Agent) leave(ctx context.Context, term Term, t *taken, d *destination, err error) {
+	if !errors.Is(err, errMismatch) {
+		if name := d.nameOf(t.entry); !slices.Contains(d.uncommitted, name) {
+			d.uncommitted = append(d.uncommitted, name)
+		}
+		return
+	}
+	if err := inventory.SetAside(ctx, guard(d.Store, term), d.entry(t), err.Error(), a.now()); err != nil {
+		a.log.Warn("a spoilt upload could not be set aside", "destination", d.name, "error", err)
+	}
 }
 
 // failedAt notes that a destination failed while others may go on.
@@ -188,10 +217,11 @@ func (a *Agent) prove(ctx context.Context, t *taken, path string) Verdict {
 	return current.Prover.Prove(ctx, path, t.Description)
 }
 
-// reject sets a backup aside that failed its proof.
+// reject sets a backup aside that failed its proof. The next one takes its place: it is rebuilt as well.
 func (a *Agent) reject(ctx context.Context, term Term, t *taken, stored []*destination, verdict Verdict) error {
+	a.backups--
 	for _, d := range stored {
-		if err := inventory.SetAside(ctx, guard(d.Store, term), t.entry, verdict.Reason, a.now()); err != nil {
+		if err := inventory.SetAside(ctx, guard(d.Store, term), d.entry(t), verdict.Reason, a.now()); err != nil {
 			a.failedAt(d, at(StageCommit, err))
 		}
 	}
@@ -210,6 +240,9 @@ func hold(ctx context.Context, term Term) error {
 // up to date later.
 func (a *Agent) commit(ctx context.Context, term Term, t *taken, stored []*destination) ([]*destination, error) {
 	if err := hold(ctx, term); err != nil {
+		for _, d := range stored {
+			a.leave(ctx, term, t, d, err)
+		}
 		return nil, err
 	}
 	if term != nil {
@@ -219,7 +252,7 @@ func (a *Agent) commit(ctx context.Context, term Term, t *taken, stored []*desti
 	var done []*destination
 	var errs []error
 	for _, d := range stored {
-		if err := at(StageCommit, inventory.Commit(ctx, guard(d.Store, term), t.entry)); err != nil {
+		if err := a.commitTo(ctx, term, t, d); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", d.name, err))
 			a.failedAt(d, err)
 			continue
@@ -230,6 +263,27 @@ func (a *Agent) commit(ctx context.Context, term Term, t *taken, stored []*desti
 		return nil, errors.Join(errs...)
 	}
 	return done, nil
+}
+
+// undoTimeout bounds the removal of an entry, which goes on after the end of a run.
+const undoTimeout = 10 * time.Second
+
+// commitTo writes the entry, twice if it does not get there as it should. If it does not then either, what there is of it is not to be
+// relied on, and removed.
+func (a *Agent) commitTo(ctx context.Context, term Term, t *taken, d *destination) error {
+	store := guard(d.Store, term)
+	err := at(StageCommit, inventory.Commit(ctx, store, d.entry(t)))
+	if err != nil && ctx.Err() == nil {
+		a.failedAt(d, err)
+		err = at(StageCommit, inventory.Commit(ctx, store, d.entry(t)))
+	}
+	if err == nil {
+		return nil
+	}
+	a.leave(ctx, term, t, d, err)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	defer cancel()
+	return errors.Join(err, store.Delete(ctx, inventory.EntryName(d.nameOf(t.entry))))
 }
 
 // rotate deletes what is not to be kept, in destinations that have just had a backup.

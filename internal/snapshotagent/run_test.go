@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +119,45 @@ func TestBadBackupIsSetAside(t *testing.T) {
 	}
 }
 
+// What is taken in the place of a bad backup is rebuilt, whatever the turn of the drills.
+func TestReplacementOfABadBackupIsRebuilt(t *testing.T) {
+	s := newStage(t, 1, func(c *Config) { c.DrillEvery = 3 })
+	s.judge.verdicts = []Verdict{{inventory.Bad, "2 keys differ"}, proven}
+	if err := s.run(t.Context(), s.term); err != nil {
+		t.Fatal(err)
+	}
+	if e := s.entries(t, s.stores[0])[0]; e.Proof != inventory.Proven {
+		t.Errorf("%s: %s", e.Proof, e.Reason)
+	}
+}
+
+// An archive that was uploaded but not committed may be the last of its cluster: it stays until there is a newer backup, or for good if
+// somebody has adopted it.
+func TestUncommittedArchivesStayUntilThereIsABackup(t *testing.T) {
+	for _, adopted := range []bool{false, true} {
+		s := newStage(t, 1, nil)
+		s.term.err = errors.New("no quorum")
+		if err := s.run(t.Context(), s.term); err == nil {
+			t.Fatal("a backup was committed without the lock")
+		}
+		names := s.stores[0].names()
+		if len(names) != 1 {
+			t.Fatalf("%v", names)
+		}
+		if adopted {
+			s.stores[0].objects[inventory.EntryName(names[0])] = []byte("{}")
+		}
+		s.term.err = nil
+		s.clock.Advance(time.Hour)
+		if err := s.run(t.Context(), s.term); err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(s.stores[0].names(), names[0]) != adopted {
+			t.Errorf("adopted: %v, %v", adopted, s.stores[0].names())
+		}
+	}
+}
+
 // A destination that is down does not stop the others, and gets what it missed once it is back.
 func TestCatchUp(t *testing.T) {
 	for _, first := range []bool{true, false} { // whose copy is rebuilt
@@ -160,8 +200,17 @@ func TestSkipUnchanged(t *testing.T) {
 	if n := len(s.entries(t, s.stores[0])); n != 1 {
 		t.Errorf("%d backups", n)
 	}
-	if age := s.now().Sub(s.Status().LastProven); age != time.Hour {
-		t.Errorf("the last proof is %s old", age)
+	waiting := newStage(t, 0, func(c *Config) { // another agent, which does not lead
+		c.Clock = s.clock
+		for _, store := range s.stores {
+			c.Destinations = append(c.Destinations, Destination{Store: store, Retain: 2})
+		}
+	})
+	waiting.look(t.Context())
+	for _, agent := range []*stage{s, waiting} {
+		if age := s.now().Sub(agent.Status().LastProven); age != time.Hour {
+			t.Errorf("the last proof is %s old", age)
+		}
 	}
 	s.cluster.archive = golden.Read(t, "consul-1.21.4/full.snap")
 	if err := s.run(t.Context(), s.term); err != nil || len(s.entries(t, s.stores[0])) != 2 {

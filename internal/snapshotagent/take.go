@@ -87,6 +87,23 @@ func (a *Agent) describe(ctx context.Context, file *scratch.File, sum [sha256.Si
 	return d, nil
 }
 
+// intact reads the scratch file again, which may have stood there for long.
+func (t *taken) intact() error {
+	r, err := t.file.Reopen()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, r); err != nil {
+		return fmt.Errorf("read %s: %w", t.file.Name(), err)
+	}
+	if [sha256.Size]byte(h.Sum(nil)) != t.SHA256 {
+		return fmt.Errorf("%s: %w", t.file.Name(), errSpoilt)
+	}
+	return nil
+}
+
 // newID is an ID that is newer than all that are known.
 func (a *Agent) newID(now time.Time) string {
 	newest := ""

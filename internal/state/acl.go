@@ -191,9 +191,7 @@ func (s *Store) SetPolicy(index, term uint64, p *record.ACLPolicy) error {
 func (s *Store) DeletePolicy(index, term uint64, id string) error {
 	return s.apply(index, term, func(c *change) error {
 		if p := first[*record.ACLPolicy](c.db, tablePolicies, indexID, fold(id)); p != nil {
-			c.delete(tablePolicies, p)
-			c.raise(tablePolicies)
-			c.relink(linksOfPolicies, p.ID, "")
+			c.unlink(tablePolicies, linksOfPolicies, p, p.ID)
 		}
 		return nil
 	})
@@ -225,12 +223,17 @@ func (s *Store) SetRole(index, term uint64, r *record.ACLRole) error {
 func (s *Store) DeleteRole(index, term uint64, id string) error {
 	return s.apply(index, term, func(c *change) error {
 		if r := first[*record.ACLRole](c.db, tableRoles, indexID, fold(id)); r != nil {
-			c.delete(tableRoles, r)
-			c.raise(tableRoles)
-			c.relink(linksOfRoles, r.ID, "")
+			c.unlink(tableRoles, linksOfRoles, r, r.ID)
 		}
 		return nil
 	})
+}
+
+// unlink removes what has links, and the links to it.
+func (c *change) unlink(table string, kind linkKind, row any, id string) {
+	c.delete(table, row)
+	c.raise(table)
+	c.relink(kind, id, "")
 }
 
 type linkKind bool

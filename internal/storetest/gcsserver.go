@@ -30,8 +30,8 @@ type gcsUpload struct {
 	content []byte
 }
 
-// GCS starts a server that speaks as much of the JSON interface of Google Cloud Storage as is needed, with one bucket, for as long as the test
-// runs, and returns its URL. It lets everybody in.
+// GCS starts a server that speaks as much of the JSON interface of Google Cloud Storage as is needed, with one bucket, for as long as the
+// test runs, and returns its URL. It lets everybody in.
 func GCS(t testing.TB, bucket string) string {
 	s := &gcsServer{bucket: bucket, objects: objects{}, uploads: map[string]*gcsUpload{}}
 	server := httptest.NewServer(s)
