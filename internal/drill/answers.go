@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -50,7 +51,7 @@ func (ask api) answers(ctx context.Context, visit func(fact) error) error {
 	}
 	for _, d := range details {
 		err := ask.each(ctx, d.list, func(m map[string]any) error {
-			return ask.object(ctx, d.path+escape(text(m, d.field)), d.family, visit)
+			return ask.object(ctx, d.path+escape(text(m, d.field)), d.family, visit, nil)
 		})
 		if err != nil {
 			return err
@@ -116,17 +117,23 @@ func (ask api) services(ctx context.Context, at string, visit func(fact) error) 
 	})
 }
 
-// autopilot asks for the configuration, which servers have even if the archive has none.
+// autopilot asks for the configuration, which servers have even if the archive has none. A duration of nothing is shown as one.
 func (ask api) autopilot(ctx context.Context, visit func(fact) error) error {
-	return ask.object(ctx, "/v1/operator/autopilot/configuration", served[record.TypeAutopilot], visit)
+	return ask.object(ctx, "/v1/operator/autopilot/configuration", served[record.TypeAutopilot], visit,
+		func(m map[string]any) {
+			maps.DeleteFunc(m, func(_ string, v any) bool { return v == "0s" })
+		})
 }
 
 // object asks for one object; no answer is no fact.
-func (ask api) object(ctx context.Context, path string, family named, visit func(fact) error) error {
+func (ask api) object(ctx context.Context, path string, family named, visit func(fact) error, tidy func(map[string]any)) error {
 	var m map[string]any
 	err := ask.read(ctx, path, func(d *json.Decoder) error { return d.Decode(&m) })
 	if err != nil || m == nil {
 		return err
+	}
+	if tidy != nil {
+		tidy(m)
 	}
 	return say(visit, family.family, family.name(m), family.known(m))
 }

@@ -168,3 +168,14 @@ func TestReportNamesFamiliesComparedByTheirBytes(t *testing.T) {
 		t.Errorf("by bytes: %v", report.ByBytes)
 	}
 }
+
+// An autopilot configuration whose durations are nothing is shown with a text for them.
+func TestAutopilotWithoutDurations(t *testing.T) {
+	b, err := record.Append(record.AppendHeader(nil, record.Header{LastIndex: 7}), &record.Autopilot{CleanupDeadServers: true, CreateIndex: 7, ModifyIndex: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report := prove(t, lictor(), holding(pack(t, b)), nil); !report.Proven() {
+		t.Error(report.Reason)
+	}
+}
