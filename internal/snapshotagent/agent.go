@@ -21,6 +21,8 @@ import (
 type Elector interface {
 	// Campaign waits for leadership. It fails when ctx ends.
 	Campaign(ctx context.Context) (Term, error)
+	// Trouble is what keeps the agent from leading or from knowing whether it does, nil if there is nothing.
+	Trouble() error
 	Close() error
 }
 
@@ -182,7 +184,15 @@ func (a *Agent) Close() error {
 }
 
 // Status is how the agent is doing.
-func (a *Agent) Status() Status { return a.board.read() }
+func (a *Agent) Status() Status {
+	s := a.board.read()
+	if a.config.Elector != nil {
+		if err := a.config.Elector.Trouble(); err != nil {
+			s.Trouble = err.Error()
+		}
+	}
+	return s
+}
 
 func (a *Agent) now() time.Time { return a.clock.Now().Wall }
 

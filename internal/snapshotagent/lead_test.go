@@ -12,9 +12,13 @@ import (
 )
 
 // ballot hands out terms.
-type ballot struct{ terms chan *term }
+type ballot struct {
+	terms   chan *term
+	trouble error
+}
 
-func (b *ballot) Close() error { return nil }
+func (b *ballot) Close() error   { return nil }
+func (b *ballot) Trouble() error { return b.trouble }
 
 func (b *ballot) Campaign(ctx context.Context) (Term, error) {
 	select {
@@ -35,7 +39,7 @@ type running struct {
 
 func startRunning(t *testing.T, change func(*Config)) *running {
 	t.Helper()
-	r := &running{ballot: &ballot{make(chan *term)}, ended: make(chan error, 1)}
+	r := &running{ballot: &ballot{terms: make(chan *term)}, ended: make(chan error, 1)}
 	r.stage = newStage(t, 1, func(c *Config) {
 		c.Elector = r.ballot
 		if change != nil {

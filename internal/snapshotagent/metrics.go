@@ -39,7 +39,7 @@ func (e *exporter) Describe(to chan<- *prometheus.Desc) { prometheus.DescribeByC
 
 // Collect is part of prometheus.Collector.
 func (e *exporter) Collect(to chan<- prometheus.Metric) {
-	s, now := e.board.read(), e.now()
+	s, now := e.Status(), e.now()
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}

@@ -65,7 +65,7 @@ func (a *Agent) handler() http.Handler {
 
 // serveHealth answers 200, or 503 with the reason.
 func (a *Agent) serveHealth(w http.ResponseWriter, _ *http.Request) {
-	status := a.board.read()
+	status := a.Status()
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	if reason := status.Unhealthy(a.now(), a.fresh()); reason != "" {

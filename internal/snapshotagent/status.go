@@ -29,6 +29,7 @@ var Stages = []Stage{StageFetch, StageVerify, StageUpload, StageReadBack, StageD
 type Status struct {
 	Started     time.Time
 	Leading     bool
+	Trouble     string    // with the lock; empty if there is none
 	LastRun     time.Time // the end of the last run, good or bad; zero before the first
 	LastSuccess time.Time // the end of the last run whose backup was committed, or skipped because nothing had changed
 	LastProven  time.Time // when a backup was last proven, or known to be what the cluster still holds; by any agent of the cluster
@@ -96,6 +97,8 @@ func (s *Status) Unhealthy(now time.Time, fresh time.Duration) string {
 		reason += ". The last run failed: " + s.LastError
 	case s.Unproven != "":
 		reason += ". The last backup is unproven: " + s.Unproven
+	case s.Trouble != "":
+		reason += ". The lock: " + s.Trouble
 	case !s.Leading:
 		reason += ". This agent does not lead: look at the one that does"
 	}

@@ -24,6 +24,7 @@ func TestUnhealthy(t *testing.T) {
 		{"failing", Status{Started: start, LastProven: start, LastError: "no route"}, 4 * time.Hour, ". The last run failed: no route"},
 		{"unproven", Status{Started: start, LastProven: start, Leading: true, Unproven: "too little memory"}, 4 * time.Hour,
 			". The last backup is unproven: too little memory"},
+		{"no lock", Status{Started: start, LastProven: start, Trouble: "no leader"}, 4 * time.Hour, ". The lock: no leader"},
 		{"another leads", Status{Started: start, LastProven: start}, 4 * time.Hour, ". This agent does not lead"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
