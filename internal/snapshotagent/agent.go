@@ -168,7 +168,7 @@ func (a *Agent) Reload(s Settings) {
 	}
 }
 
-// Close ends the serving, discards what is left in scratch files and closes the destinations. It must be called once Run or Once has returned.
+// Close ends the serving and the election, discards what is left in scratch files and closes the destinations. It must be called once Run or Once has returned.
 func (a *Agent) Close() error {
 	var errs []error
 	if a.debt.taken != nil {
@@ -176,6 +176,9 @@ func (a *Agent) Close() error {
 	}
 	if a.server != nil {
 		errs = append(errs, a.server.close())
+	}
+	if a.config.Elector != nil {
+		errs = append(errs, a.config.Elector.Close())
 	}
 	for _, d := range a.opened {
 		errs = append(errs, d.Store.Close())
