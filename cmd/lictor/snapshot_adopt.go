@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -42,8 +43,9 @@ are too many. Until then nobody deletes it.
 The archive is read to its last record; a damaged one is not adopted. It is
 "unproven" until "snapshot verify -drill". The cluster is the one that
 -cluster, or cluster in the configuration, names; else the one of the agent at
--http-addr. With "all" only archives that name this cluster's certificate
-authority are taken, or all of them with -force.`,
+-http-addr, or of the one that the configuration names. With "all" only
+archives that name this cluster's certificate authority are taken, or all of
+them with -force.`,
 			examples: `
     $ {program} snapshot adopt -store=/srv/snapshots 1479360073448728784
     $ {program} snapshot adopt -config-file=/etc/lictor.d/snapshot.json all`,
@@ -106,7 +108,11 @@ func (c *snapshotAdopt) all(ctx context.Context, stores []blobstore.Store, claim
 			c.adopted(store, e)
 		}
 		for _, s := range done.Skipped {
-			code = c.fail("Left %s: %s", store.Location(s.Name), s.Err)
+			hint := ""
+			if errors.Is(s.Err, inventory.ErrClaimed) {
+				hint = "; if it is this cluster's, adopt it by its ID with -force"
+			}
+			code = c.fail("Left %s: %s%s", store.Location(s.Name), s.Err, hint)
 		}
 		if err != nil {
 			return c.fail("Error adopting snapshots: %s", err)
@@ -119,11 +125,12 @@ func (c *snapshotAdopt) all(ctx context.Context, stores []blobstore.Store, claim
 // backups of that datacenter already, it is the cluster that these are of.
 func (c *snapshotAdopt) claim(ctx context.Context, stores []blobstore.Store) (inventory.Claim, error) {
 	claim := inventory.Claim{Cluster: c.cluster, AnyTrustDomain: c.force, Writer: "lictor " + version.Lictor, Now: time.Now}
-	client, err := c.client(c.program)
+	to := c.target()
+	client, err := to.client(c.program)
 	if err != nil {
 		return claim, err
 	}
-	identity, err := snapshotagent.Identify(client, "")(ctx)
+	identity, err := snapshotagent.Identify(client, to.datacenter)(ctx)
 	if err != nil {
 		if c.cluster == "" {
 			return claim, fmt.Errorf("which cluster this is cannot be asked: %w; name it with -cluster", err)
@@ -151,6 +158,22 @@ func (c *snapshotAdopt) claim(ctx context.Context, stores []blobstore.Store) (in
 	}
 	claim.Cluster = inventory.ClusterName("", claim.Datacenter, claim.TrustDomain)
 	return claim, nil
+}
+
+// target is the Consul agent that is asked: the one that the configuration names, as far as flags do not say otherwise.
+func (c *snapshotAdopt) target() *connection {
+	if c.configured == nil {
+		return &c.connection
+	}
+	to, flags := connectionOf(c.configured), &c.connection
+	if flags.token != "" || flags.tokenFile != "" {
+		to.token, to.tokenFile = flags.token, flags.tokenFile
+	}
+	to.addr = cmp.Or(flags.addr, to.addr)
+	to.caFile, to.caPath = cmp.Or(flags.caFile, to.caFile), cmp.Or(flags.caPath, to.caPath)
+	to.clientCert, to.clientKey = cmp.Or(flags.clientCert, to.clientCert), cmp.Or(flags.clientKey, to.clientKey)
+	to.tlsServerName = cmp.Or(flags.tlsServerName, to.tlsServerName)
+	return to
 }
 
 // clustersOf are the clusters of a datacenter that stores have backups of.

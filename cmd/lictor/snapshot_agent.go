@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/hashicorp/cli"
@@ -45,8 +48,8 @@ read back from where it is stored, and rebuilt in a throw-away engine by a
 child process; what that holds is compared with what the cluster sent. Beside
 each archive consul-ID.snap an entry consul-ID.snap.json says how that went.
 
-The configuration of Consul Enterprise's snapshot agent works as it is. SIGHUP
-reads it again.
+The configuration of Consul Enterprise's snapshot agent works as it is; only
+syslog and login are refused. SIGHUP reads it again.
 
 With ACLs enabled the token needs:
 
@@ -68,7 +71,7 @@ One snapshot, from cron:
     $ {program} snapshot agent -interval=0 -local-path=/srv/snapshots`,
 			status: []exitStatus{
 				{0, "stopped by a signal; in one-shot mode: the snapshot is saved"},
-				{1, "refused to start; in one-shot mode: the snapshot could not be saved"},
+				{1, "refused to start; in one-shot mode: a destination lacks the snapshot"},
 			},
 		},
 		groups:  c.groups(),
@@ -141,7 +144,8 @@ func (p *snapshotProcess) run() int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	done := make(chan error, 1)
-	go func() { done <- p.work(ctx) }()
+	config := p.config // a reload replaces it
+	go func() { done <- p.work(ctx, config) }()
 	p.log.Info("Snapshot agent running")
 	notify(daemon.SdNotifyReady)
 	err := p.wait(cancel, done)
@@ -153,19 +157,41 @@ func (p *snapshotProcess) run() int {
 	return 0
 }
 
-func (p *snapshotProcess) work(ctx context.Context) error {
-	if p.config.OneShot {
-		return p.agent.Once(ctx)
+func (p *snapshotProcess) work(ctx context.Context, config *snapshotconfig.Config) error {
+	if config.OneShot {
+		if err := p.agent.Once(ctx); err != nil {
+			return err
+		}
+		return p.incomplete()
 	}
-	if err := p.checkDatacenter(ctx); err != nil {
+	if err := p.checkDatacenter(ctx, config); err != nil {
 		return err
 	}
 	return p.agent.Run(ctx)
 }
 
+// incomplete is an error if something is left undone by a one-shot run that has saved its snapshot: nobody comes back to do it.
+func (p *snapshotProcess) incomplete() error {
+	var lacking []string
+	status := p.agent.Status()
+	if status.Failures[snapshotagent.StageRotate] > 0 {
+		return errors.New("the snapshot is saved, but not all that are too many could be deleted, see above")
+	}
+	for name, lacks := range status.Behind {
+		if lacks {
+			lacking = append(lacking, name)
+		}
+	}
+	if len(lacking) == 0 {
+		return nil
+	}
+	slices.Sort(lacking)
+	return fmt.Errorf("the snapshot is not in every destination: %s failed, see above", strings.Join(lacking, ", "))
+}
+
 // checkDatacenter refuses a daemon for another datacenter than the Consul agent's, as far as that tells.
-func (p *snapshotProcess) checkDatacenter(ctx context.Context) error {
-	if p.config.Connection.Datacenter == "" {
+func (p *snapshotProcess) checkDatacenter(ctx context.Context, config *snapshotconfig.Config) error {
+	if config.Connection.Datacenter == "" {
 		return nil
 	}
 	identity, err := snapshotagent.Identify(p.client, "")(ctx)
@@ -173,7 +199,7 @@ func (p *snapshotProcess) checkDatacenter(ctx context.Context) error {
 		p.log.Warn("whether the datacenter is the Consul agent's own is not known", "error", err)
 		return nil
 	}
-	return p.config.CheckDatacenter(identity.Datacenter)
+	return config.CheckDatacenter(identity.Datacenter)
 }
 
 // wait handles signals until the work has ended, and returns its outcome.
@@ -183,20 +209,24 @@ func (p *snapshotProcess) wait(cancel context.CancelCauseFunc, done <-chan error
 		case err := <-done:
 			return err
 		case s := <-p.signals:
-			p.log.Info("Caught", "signal", s)
+			p.log.Info("Caught", "signal", s.String())
 			if s == syscall.SIGHUP {
 				p.reload()
 				continue
 			}
 			notify(daemon.SdNotifyStopping)
 			cancel(fmt.Errorf("stopped by %s", s))
-			return p.end(done)
+			return p.end(done, time.Now())
 		}
 	}
 }
 
-// end waits for the work to end; a second signal ends the process at once.
-func (p *snapshotProcess) end(done <-chan error) error {
+// sameSignal is the time within which a second signal is taken for the first: timeout(1), sudo and terminals deliver one twice, to the
+// process and to its group.
+const sameSignal = time.Second
+
+// end waits for the work to end; a second signal, other than the one at first, ends the process at once.
+func (p *snapshotProcess) end(done <-chan error, first time.Time) error {
 	for {
 		select {
 		case err := <-done:
@@ -205,7 +235,7 @@ func (p *snapshotProcess) end(done <-chan error) error {
 			}
 			return err
 		case s := <-p.signals:
-			if s != syscall.SIGHUP {
+			if s != syscall.SIGHUP && time.Since(first) > sameSignal {
 				return fmt.Errorf("caught second signal: %s", s)
 			}
 		}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/lictor-dr/lictor/internal/backup"
 	"github.com/lictor-dr/lictor/internal/blobstore"
-	"github.com/lictor-dr/lictor/internal/inventory"
 	"github.com/lictor-dr/lictor/internal/progress"
 	"github.com/lictor-dr/lictor/internal/retrieval"
 )
@@ -35,7 +34,8 @@ Copies a snapshot from a store into FILE, or into consul-ID.snap in the
 current directory. What comes is compared with the entry beside the archive,
 verified and decoded to its last record before it becomes FILE, with mode
 0600. With "-" as FILE it goes to standard output. "latest" is the newest one
-that is not bad. Of several stores the first that can give it does.
+that is not bad in any of the stores. Of several stores that have it the
+first that can give it does.
 
 What was got is restored with "snapshot restore".`,
 			examples: `
@@ -72,11 +72,7 @@ func (c *snapshotGet) run(args []string) int {
 		return c.fail("Error getting snapshot: %s", err)
 	}
 	defer closeStores(c.program, stores)
-	var got *gotSnapshot
-	err = inAny(stores, func(store blobstore.Store) (err error) {
-		got, err = c.get(ctx, store, args)
-		return err
-	})
+	got, err := c.get(ctx, stores, args)
 	if err != nil {
 		return c.fail("Error getting snapshot: %s", err)
 	}
@@ -102,24 +98,41 @@ type gotSnapshot struct {
 	Location string
 }
 
-func (c *snapshotGet) get(ctx context.Context, store blobstore.Store, args []string) (*gotSnapshot, error) {
-	inv, err := inventory.List(ctx, store, nil)
+// get copies a backup from the first store that can give it.
+func (c *snapshotGet) get(ctx context.Context, stores []blobstore.Store, args []string) (*gotSnapshot, error) {
+	copies, err := retrieval.FindCopies(ctx, stores, args[0], c.cluster)
 	if err != nil {
 		return nil, err
 	}
-	b, err := retrieval.Find(inv, args[0], c.cluster)
-	if err != nil {
-		return nil, err
+	for _, err := range copies.Unlisted {
+		c.warn("%s", err)
 	}
-	path := b.Name
+	path := copies.Sources[0].Backup.Name
 	if len(args) == 2 {
 		path = args[1]
 	}
+	var errs []error
+	for _, source := range copies.Sources {
+		got, err := c.copy(ctx, source, path)
+		if err == nil || ctx.Err() != nil {
+			return got, err
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", source.Store, err))
+		if len(errs) < len(copies.Sources) {
+			c.warn("%s; the next store is tried", errs[len(errs)-1])
+		}
+	}
+	return nil, errors.Join(errs...)
+}
+
+// copy copies one archive to path.
+func (c *snapshotGet) copy(ctx context.Context, source *retrieval.Source, path string) (*gotSnapshot, error) {
+	b := source.Backup
 	var place backup.Place = &backup.File{Path: path, Warn: func(err error) { c.warn("%s", err) }}
 	if path == "-" {
 		place = &backup.Pipe{Out: c.out}
 	}
-	r, err := backup.Save(ctx, &retrieval.Source{Store: store, Backup: b}, place, progress.New(c.err))
+	r, err := backup.Save(ctx, source, place, progress.New(c.err))
 	var step *backup.StepError
 	if errors.As(err, &step) {
 		return nil, fmt.Errorf("%s: %w", b.ID, step.Err)
@@ -132,6 +145,6 @@ func (c *snapshotGet) get(ctx context.Context, store blobstore.Store, args []str
 	}
 	return &gotSnapshot{
 		Path: path, ID: b.ID, Index: r.Report.Meta.Index, Bytes: r.Report.Bytes, SHA256: hex.EncodeToString(r.Report.SHA256[:]),
-		Proof: show(store, b).Proof, Location: store.Location(b.Name),
+		Proof: show(source.Store, b).Proof, Location: source.Store.Location(b.Name),
 	}, nil
 }

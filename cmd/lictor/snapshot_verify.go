@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -12,11 +13,13 @@ import (
 
 	"github.com/hashicorp/cli"
 
+	"github.com/lictor-dr/lictor/internal/archive"
 	"github.com/lictor-dr/lictor/internal/backup"
 	"github.com/lictor-dr/lictor/internal/blobstore"
 	"github.com/lictor-dr/lictor/internal/drill"
 	"github.com/lictor-dr/lictor/internal/inventory"
 	"github.com/lictor-dr/lictor/internal/progress"
+	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/retrieval"
 	"github.com/lictor-dr/lictor/internal/scratch"
 )
@@ -41,19 +44,21 @@ func newSnapshotVerify(p *program) cli.Command {
 Reads a snapshot to its last record, and says whether it is sound. Without a
 store the argument is a file, or "-" for standard input. With -store or
 -config-file it is the ID of a snapshot in the store, "latest", or "all", and
-the archive must also be the one that its entry is about.
+the archive must also be the one that its entry is about. Of several stores
+each one's is verified.
 
 -drill rebuilds it in a throw-away engine, by a child process, and compares
 what that holds and answers with what is in the archive. The outcome goes into
 the entry: that is how a snapshot that was adopted, or whose drill was
-skipped, becomes proven.`,
+skipped, becomes proven, and how one that has been damaged since is unproven
+again. A drill that could not be carried out takes no proof away.`,
 			examples: `
     $ {program} snapshot verify -drill backup.snap
     $ {program} snapshot verify -store=/srv/snapshots latest
     $ {program} snapshot verify -drill -config-file=snapshot.json all`,
 			status: []exitStatus{
 				{0, "every snapshot is sound; with -drill: proven"},
-				{1, "a snapshot is not sound, or, with -drill, not proven; wrong arguments"},
+				{1, "one is not, or cannot be had, or, with -drill, is not proven"},
 			},
 		},
 		groups:  []optionGroup{options("Store Options", c.storeFlags.define), options("Command Options", c.define)},
@@ -98,10 +103,14 @@ func (c *snapshotVerify) run(args []string) int {
 	if ctx.Err() != nil {
 		return c.fail("Error verifying snapshot: %s", context.Cause(ctx))
 	}
-	if err != nil {
-		return c.fail("Error verifying snapshot: %s", err)
+	code := 0
+	if err == nil || len(all) > 0 {
+		code = c.report(all)
 	}
-	return c.report(all)
+	if err != nil {
+		code = c.fail("Error verifying snapshot: %s", err)
+	}
+	return code
 }
 
 func (c *snapshotVerify) report(all []*verified) int {
@@ -140,7 +149,10 @@ func (c *snapshotVerify) verify(ctx context.Context, what string) ([]*verified, 
 	if !c.given() {
 		source := &fileSource{path: what, in: c.in}
 		v, err := c.one(ctx, source, what)
-		return []*verified{v}, err
+		if err != nil {
+			return nil, err
+		}
+		return []*verified{v}, nil
 	}
 	stores, err := c.open(ctx, c.program)
 	if err != nil {
@@ -148,14 +160,15 @@ func (c *snapshotVerify) verify(ctx context.Context, what string) ([]*verified, 
 	}
 	defer closeStores(c.program, stores)
 	var all []*verified
-	for _, store := range stores {
+	var errs []error
+	for _, store := range stores { // one that is down hides none of the others
 		found, err := c.inStore(ctx, store, what)
 		if err != nil {
-			return all, fmt.Errorf("%s: %w", store, err)
+			errs = append(errs, fmt.Errorf("%s: %w", store, err))
 		}
 		all = append(all, found...)
 	}
-	return all, nil
+	return all, errors.Join(errs...)
 }
 
 // inStore verifies backups in a store.
@@ -179,14 +192,16 @@ func (c *snapshotVerify) inStore(ctx context.Context, store blobstore.Store, wha
 		chosen = []*inventory.Backup{b}
 	}
 	var all []*verified
+	var errs []error
 	for _, b := range chosen {
 		v, err := c.stored(ctx, store, b)
 		if err != nil {
-			return all, err
+			errs = append(errs, fmt.Errorf("%s: %w", b.ID, err))
+			continue
 		}
 		all = append(all, v)
 	}
-	return all, nil
+	return all, errors.Join(errs...)
 }
 
 // stored verifies one backup, and records the outcome of a drill.
@@ -199,13 +214,20 @@ func (c *snapshotVerify) stored(ctx context.Context, store blobstore.Store, b *i
 		return nil, err
 	}
 	v.ID = b.ID
-	if b.Entry == nil || v.Proof == "" {
+	verdict := inventory.Verdict{Proof: inventory.Proof(v.Proof), Reason: v.Reason, At: time.Now(), SHA256: v.SHA256}
+	switch {
+	case !c.drill || b.Entry == nil:
+		return v, nil
+	case !v.Sound: // not bad, for which retention keeps the last three only: it may be the way to the store that damages
+		verdict.Proof, verdict.Reason = inventory.Unproven, "verification failed: "+v.Reason
+	case verdict.Proof == inventory.Unproven && b.Entry.Proof == inventory.Proven:
+		v.Warn = append(v.Warn, "the drill says nothing about the snapshot: its entry stays proven")
 		return v, nil
 	}
-	_, err = inventory.MarkProof(ctx, store, b.Name, inventory.Verdict{
-		Proof: inventory.Proof(v.Proof), Reason: v.Reason, At: time.Now(), SHA256: v.SHA256,
-	})
-	if err != nil {
+	if verdict.Proof == inventory.Unproven && b.Entry.Proof == inventory.Bad {
+		return v, nil
+	}
+	if _, err := inventory.MarkProof(ctx, store, b.Name, verdict); err != nil {
 		v.Warn = append(v.Warn, fmt.Sprintf("the outcome could not be written into the entry: %v", err))
 	}
 	return v, nil
@@ -235,8 +257,8 @@ func (c *snapshotVerify) one(ctx context.Context, source backup.Source, name str
 		_, err = io.Copy(io.Discard, stream.Body) // to its end, where it is compared
 	}
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+		if ctx.Err() != nil || !isDamage(err) {
+			return nil, cmp.Or(ctx.Err(), err)
 		}
 		v.Reason = err.Error()
 		return v, nil
@@ -250,6 +272,16 @@ func (c *snapshotVerify) one(ctx context.Context, source backup.Source, name str
 		return v, c.rebuild(ctx, v, file.Name())
 	}
 	return v, nil
+}
+
+// isDamage tells whether an error is about the archive, and not about having it: a full disk, a store that is down.
+func isDamage(err error) bool {
+	for _, damage := range []error{archive.ErrCorrupt, archive.ErrNotRestorable, record.ErrCorrupt, retrieval.ErrChanged} {
+		if errors.Is(err, damage) {
+			return true
+		}
+	}
+	return false
 }
 
 // rebuild carries out a drill.

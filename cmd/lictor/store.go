@@ -18,6 +18,8 @@ type storeFlags struct {
 	store   string
 	files   []string
 	cluster string
+
+	configured *snapshotconfig.Config // of the files, once they have been opened; nil without
 }
 
 func (s *storeFlags) define(fs *flag.FlagSet) {
@@ -49,6 +51,7 @@ func (s *storeFlags) open(ctx context.Context, p *program) ([]blobstore.Store, e
 	if err != nil {
 		return nil, err
 	}
+	s.configured = config
 	if s.cluster == "" {
 		s.cluster = config.Cluster
 	}

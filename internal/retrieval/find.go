@@ -27,13 +27,16 @@ func Find(inv *inventory.Inventory, idOrLatest, cluster string) (*inventory.Back
 	if cluster == "" {
 		clusters := inv.Clusters()
 		if len(clusters) > 1 {
-			return nil, fmt.Errorf("the store has backups of several clusters (%s): choose one with -cluster", strings.Join(clusters, ", "))
+			return nil, severalClusters(clusters)
 		}
 		cluster = strings.Join(clusters, "")
 	}
 	if b := inv.Latest(cluster); b != nil {
 		return b, nil
 	}
-	return nil, fmt.Errorf("%w: the store has no good backup of %q; archives without an entry are got by their ID, or after `snapshot adopt`",
-		ErrNone, cluster)
+	of := ""
+	if cluster != "" {
+		of = fmt.Sprintf(" of cluster %q", cluster)
+	}
+	return nil, fmt.Errorf("%w: the store has no good backup%s; archives without an entry are got by their ID, or after `snapshot adopt`", ErrNone, of)
 }

@@ -90,6 +90,7 @@ func TestMistakesInValues(t *testing.T) {
 		{"flag", ``, []string{"-interval=-1s"}, "-interval must not be negative: -1s"},
 		{"retain", `snapshot { retain = -1 }`, nil, "snapshot.retain @ must be at least 0, not -1"},
 		{"failures", ``, []string{"-max-failures=-1"}, "-max-failures must be at least 0, not -1"},
+		{"credentials in address", `http_addr = "http://u:s3cret@h:8500"`, nil, "http_addr @ must not hold credentials: CONSUL_HTTP_AUTH takes user:password"},
 		{"lock key", `snapshot { lock_key = "/a" }`, nil, "snapshot.lock_key @ must not begin with a slash: Consul's keys do not"},
 		{"scratch path", ``, []string{"-local-scratch-path=/none"}, "-local-scratch-path: stat /none: no such file or directory; make the directory first"},
 		{"scratch file", ``, []string{"-local-scratch-path=" + os.Args[0]}, "-local-scratch-path: " + os.Args[0] + " is not a directory"},

@@ -121,6 +121,9 @@ func (s *settings) setConnection(c *Config) {
 		KeyFile:       s.set.str("key_file"),
 		TLSServerName: s.set.str("tls_server_name"),
 	}
+	if addr := c.Connection.Address; !strings.HasPrefix(addr, "unix://") && strings.Contains(addr, "@") { // errors would show them
+		s.fault("%s must not hold credentials: CONSUL_HTTP_AUTH takes user:password", s.set.name("http_addr"))
+	}
 	// A token file wins over a token, but a flag over a configuration file.
 	flagged := func(path string) bool { return strings.HasPrefix(s.set[path].from, "-") }
 	switch conn := &c.Connection; {
