@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/cli"
-	"github.com/hashicorp/consul/api"
 
 	"github.com/lictor-dr/lictor/internal/blobstore"
 	"github.com/lictor-dr/lictor/internal/inventory"
@@ -153,7 +152,7 @@ func (c *snapshotAdopt) claim(ctx context.Context, stores []blobstore.Store) (in
 		_, claim.TrustDomain, _ = strings.Cut(claim.Cluster, "/")
 		return claim, nil
 	}
-	if claim.TrustDomain, err = trustDomain(ctx, client); err != nil {
+	if claim.TrustDomain, err = snapshotagent.TrustDomain(ctx, client); err != nil {
 		return claim, fmt.Errorf("the cluster's certificate authority cannot be asked: %w; name the cluster with -cluster", err)
 	}
 	claim.Cluster = inventory.ClusterName("", claim.Datacenter, claim.TrustDomain)
@@ -191,17 +190,4 @@ func clustersOf(ctx context.Context, stores []blobstore.Store, datacenter string
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil
-}
-
-// trustDomain is that of the cluster's certificate authority, empty if it has none.
-func trustDomain(ctx context.Context, client *api.Client) (string, error) {
-	roots, _, err := client.Agent().ConnectCARoots(new(api.QueryOptions).WithContext(ctx))
-	var status api.StatusError
-	if errors.As(err, &status) && (status.Code == 404 || status.Code == 500) { // the mesh is off
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	return roots.TrustDomain, nil
 }

@@ -47,6 +47,9 @@ type Roots struct {
 	Roots        []Root
 }
 
+// PlaceholderName is the name of the roots that New makes.
+const PlaceholderName = "Lictor placeholder root"
+
 // New makes the root of a cluster that has none.
 func New(clusterID string, now time.Time) (Root, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -73,7 +76,7 @@ func New(clusterID string, now time.Time) (Root, error) {
 	}
 	fingerprint := sha1.Sum(der)
 	return Root{
-		ID: hexPairs(fingerprint[:]), Name: "Lictor placeholder root", SerialNumber: serial.Uint64(), SigningKeyID: hexPairs(keyID[:]),
+		ID: hexPairs(fingerprint[:]), Name: PlaceholderName, SerialNumber: serial.Uint64(), SigningKeyID: hexPairs(keyID[:]),
 		ExternalTrustDomain: clusterID, NotBefore: template.NotBefore, NotAfter: template.NotAfter, Active: true,
 		RootCert:       string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
 		PrivateKeyType: "ec", PrivateKeyBits: 256,

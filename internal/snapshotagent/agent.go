@@ -63,6 +63,7 @@ type Verdict struct {
 // An Identity says which cluster a snapshot is of.
 type Identity struct {
 	Datacenter    string
+	TrustDomain   string // of the certificate authority, empty if there is none
 	ServerVersion string // of the leader
 }
 
@@ -107,10 +108,12 @@ type Agent struct {
 
 	backups int  // taken since the start, for DrillEvery; used by the goroutine that runs
 	debt    debt // likewise
+	// failedRun is when the last run began, if that failed; likewise.
+	failedRun *clock.Moment
 
-	mu                  sync.Mutex    // guards what follows
-	cluster, datacenter string        // as far as they are known
-	opened              []Destination // all there ever were
+	mu      sync.Mutex    // guards what follows
+	cluster string        // its name, empty while it is not known
+	opened  []Destination // all there ever were
 }
 
 // settings are Settings in use.
@@ -256,10 +259,19 @@ func (a *Agent) lead(ctx context.Context, term Term) {
 		}
 	}()
 	a.look(ctx) // what the leader before has left: its clock may be ahead, and IDs grow
-	for ctx.Err() == nil {
+	if last := a.failedRun; last != nil && a.clock.Now().Since(*last) < a.current.Load().Interval {
+		a.rest(ctx, term, *last) // it is not tried more often because the lock has changed hands
+	}
+	for failures := 0; ctx.Err() == nil; {
 		began := a.clock.Now()
-		if err := a.run(ctx, term); err != nil && a.givesUp() {
-			a.log.Error("giving up leadership after too many failures in a row", "failures", a.board.read().Failing)
+		err := a.run(ctx, term)
+		if failures++; err == nil {
+			failures, a.failedRun = 0, nil
+		} else if ctx.Err() == nil {
+			a.failedRun = &began
+		}
+		if a.givesUp(failures) {
+			a.log.Error("giving up leadership after too many failures in a row", "failures", failures)
 			a.resign(outer, term)
 			_ = clock.Sleep(outer, a.clock, pauseAfterResigning) // only its end matters
 			return
@@ -267,16 +279,28 @@ func (a *Agent) lead(ctx context.Context, term Term) {
 		a.rest(ctx, term, began)
 	}
 	if outer.Err() != nil {
+		a.tidy(context.WithoutCancel(outer), term)
 		a.resign(context.WithoutCancel(outer), term)
 		return
 	}
 	a.log.Warn("Lost leadership")
 }
 
-// givesUp tells whether so many runs have failed that another agent should try.
-func (a *Agent) givesUp() bool {
+// tidy deletes what a run that was cut short has uploaded.
+func (a *Agent) tidy(ctx context.Context, term Term) {
+	ctx, cancel := context.WithTimeout(ctx, resignTimeout)
+	defer cancel()
+	for _, d := range a.current.Load().destinations {
+		if err := d.clear(ctx, guard(d.Store, term)); err != nil {
+			a.log.Warn("an archive without an entry stays behind", "destination", d.name, "error", err)
+		}
+	}
+}
+
+// givesUp tells whether so many runs of a term have failed that another agent should try.
+func (a *Agent) givesUp(failures int) bool {
 	most := a.current.Load().MaxFailures
-	return most > 0 && a.board.read().Failing >= most
+	return most > 0 && failures >= most
 }
 
 // resignTimeout bounds how long a lock that is given up is waited for.
@@ -330,9 +354,16 @@ func (a *Agent) rest(ctx context.Context, term Term, began clock.Moment) {
 		case <-a.reloaded:
 			wait = a.delay()
 		case <-a.clock.After(min(left, catchUpInterval)):
-			a.catchUp(ctx, term)
+			a.catchUpWithin(ctx, term, left)
 		}
 	}
+}
+
+// catchUpWithin is catchUp until the next run is due.
+func (a *Agent) catchUpWithin(ctx context.Context, term Term, left time.Duration) {
+	ctx, cancel := clock.WithTimeout(ctx, a.clock, left)
+	defer cancel()
+	a.catchUp(ctx, term)
 }
 
 // watch looks at the destinations now and then, so that an agent that does not lead knows whether backups are made.

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"sync"
 	"time"
 
+	"github.com/lictor-dr/lictor/internal/clock"
 	"github.com/lictor-dr/lictor/internal/inventory"
 )
 
@@ -114,33 +115,44 @@ func (a *Agent) bring(ctx context.Context, term Term, t *taken, d *destination) 
 	return nil
 }
 
+// lookTimeout bounds how long a destination may take to be listed.
+const lookTimeout = 30 * time.Second
+
 // look lists the destinations, and shows what they hold.
 func (a *Agent) look(ctx context.Context) {
-	cluster, datacenter := a.identity(ctx)
-	retained := map[string]int{}
-	var fresh time.Time
+	cluster := a.identity(ctx)
+	if cluster == "" {
+		return
+	}
+	ctx, cancel := clock.WithTimeout(ctx, a.clock, lookTimeout)
+	defer cancel()
 	current := a.current.Load()
+	var busy sync.WaitGroup
 	for _, d := range current.destinations {
-		inv, err := d.list(ctx)
-		if err != nil {
-			if !errors.Is(err, context.Canceled) {
+		busy.Go(func() {
+			inv, err := d.list(ctx)
+			switch {
+			case err == nil:
+				a.seen(current, d, inv, cluster)
+			case !errors.Is(err, context.Canceled):
 				a.log.Warn("a destination cannot be listed", "destination", d.name, "error", err)
 			}
-			continue
-		}
-		for _, b := range inv.Backups {
-			if b.Entry == nil || !b.Good() || !ours(b.Entry, cluster, datacenter) {
-				continue
-			}
-			retained[d.name]++
-			if at := b.Entry.Fresh(); at.After(fresh) {
-				fresh = at
-			}
+		})
+	}
+	busy.Wait()
+}
+
+// seen shows what a destination holds of the cluster.
+func (a *Agent) seen(current *settings, d *destination, inv *inventory.Inventory, cluster string) {
+	retained, fresh := inv.Retained(cluster), time.Time{}
+	for _, b := range inv.Backups {
+		if b.Good() && b.Entry.Cluster == cluster && b.Entry.Fresh().After(fresh) {
+			fresh = b.Entry.Fresh()
 		}
 	}
 	a.board.change(func(s *Status) {
 		if current == a.current.Load() { // no reload has taken their place meanwhile
-			maps.Copy(s.Retained, retained)
+			s.Retained[d.name] = retained
 		}
 		if fresh.After(s.LastProven) {
 			s.LastProven = fresh
@@ -148,38 +160,35 @@ func (a *Agent) look(ctx context.Context) {
 	})
 }
 
-// ours tells whether a backup is of this cluster, as far as is known: its name, or else its datacenter.
-func ours(e *inventory.Entry, cluster, datacenter string) bool {
-	if cluster != "" {
-		return e.Cluster == cluster
-	}
-	return e.Datacenter == datacenter
-}
-
-// cluster is the name of the cluster as far as it is known, and its datacenter.
-func (a *Agent) identity(ctx context.Context) (name, datacenter string) {
+// identity is the name of the cluster, empty while it is not known.
+func (a *Agent) identity(ctx context.Context) string {
 	if a.config.Cluster != "" {
-		return inventory.ClusterName(a.config.Cluster, "", ""), ""
+		return inventory.ClusterName(a.config.Cluster, "", "")
 	}
-	if name, datacenter = a.known(); name != "" || datacenter != "" {
-		return name, datacenter
+	if name := a.known(); name != "" {
+		return name
 	}
 	id, err := a.identify(ctx) // without the lock: Consul may be slow
 	if err != nil {
-		return "", ""
+		return ""
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.datacenter == "" {
-		a.datacenter = id.Datacenter
+	if a.cluster == "" {
+		a.cluster = inventory.ClusterName("", id.Datacenter, id.TrustDomain)
 	}
-	return a.cluster, a.datacenter
+	return a.cluster
 }
 
-func (a *Agent) known() (name, datacenter string) {
+func (a *Agent) known() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.cluster, a.datacenter
+	return a.cluster
+}
+
+// owed tells whether a destination lacks the last backup, and is going to get it.
+func (a *Agent) owed(d *destination) bool {
+	return a.debt.taken != nil && slices.Contains(a.debt.to, d)
 }
 
 // identifyTimeout bounds how long the cluster may take to say which it is. A Consul that hangs must become a failure with a reason.

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/hashicorp/consul/api"
+
+	"github.com/lictor-dr/lictor/internal/meshca"
 )
 
 // Identify finds out which cluster a client talks to. datacenter is the one that it asks for, empty for the agent's own. What a token
@@ -17,9 +20,28 @@ func Identify(client *api.Client, datacenter string) func(ctx context.Context) (
 				return id, fmt.Errorf("ask the Consul agent for its datacenter: %w", err)
 			}
 		}
+		if id.TrustDomain, err = TrustDomain(ctx, client); err != nil {
+			return id, fmt.Errorf("ask for the cluster's certificate authority: %w", err)
+		}
 		id.ServerVersion = leaderVersion(ctx, client)
 		return id, nil
 	}
+}
+
+// TrustDomain is that of the cluster's certificate authority, empty if it has none.
+func TrustDomain(ctx context.Context, client *api.Client) (string, error) {
+	roots, _, err := client.Agent().ConnectCARoots(new(api.QueryOptions).WithContext(ctx))
+	var status api.StatusError
+	if errors.As(err, &status) && (status.Code == http.StatusNotFound || status.Code == http.StatusInternalServerError) {
+		return "", nil // the mesh is off
+	}
+	if err != nil {
+		return "", err
+	}
+	if len(roots.Roots) == 1 && roots.Roots[0].Name == meshca.PlaceholderName {
+		return "", nil // a Lictor server shows one that is not in its state
+	}
+	return roots.TrustDomain, nil
 }
 
 // ownDatacenter is the agent's. Without the right to ask it, it is the first of all, which are sorted by distance.

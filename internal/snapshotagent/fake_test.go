@@ -92,6 +92,9 @@ func (m *memory) Location(name string) string { return "memory:" + m.name + "/" 
 func (m *memory) String() string              { return m.name }
 func (m *memory) Close() error                { return nil }
 
+// kvTrustDomain is the one that kv.snap names.
+const kvTrustDomain = "1ef31993-c96d-1697-676e-0873b38e2de5.consul"
+
 // cluster is a source of snapshots.
 type cluster struct {
 	archive []byte
@@ -174,7 +177,7 @@ func newStage(t *testing.T, stores int, change func(*Config)) *stage {
 		Settings: Settings{Interval: time.Hour, MaxFailures: 3, MaxAge: 2 * time.Hour, Source: s.cluster, Prover: s.judge},
 		Own:      inventory.Own{LockKey: "consul-snapshot/lock", Service: "consul-snapshot"},
 		Scratch:  dir, Clock: s.clock, Log: hclog.NewNullLogger(),
-		Identify: func(context.Context) (Identity, error) { return Identity{"dc1", "1.21.4"}, nil },
+		Identify: func(context.Context) (Identity, error) { return Identity{"dc1", kvTrustDomain, "1.21.4"}, nil },
 	}
 	for i := range stores {
 		m := newMemory(string(rune('a' + i)))

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/inventory"
@@ -62,16 +61,20 @@ func (a *Agent) attempt(ctx context.Context, term Term) (note string, err error)
 	if last := a.unchanged(t); last != nil {
 		return a.skip(ctx, term, t, last)
 	}
-	copied, err := a.config.Scratch.Create()
-	if err != nil {
-		return "", at(StageReadBack, err)
+	stored, copied, err := a.store(ctx, term, t)
+	if copied != nil {
+		defer func() { err = errors.Join(err, copied.Discard()) }()
 	}
-	defer func() { err = errors.Join(err, copied.Discard()) }()
-	stored, err := a.store(ctx, term, t, copied)
 	if err != nil {
 		return "", err
 	}
 	verdict := a.prove(ctx, t, copied.Name())
+	if ctx.Err() != nil {
+		for _, d := range stored {
+			a.leave(ctx, term, t, d, ctx.Err())
+		}
+		return "", at(StageDrill, ctx.Err())
+	}
 	if verdict.Proof == inventory.Bad {
 		return "", a.reject(ctx, term, t, stored, verdict)
 	}
@@ -85,9 +88,10 @@ func (a *Agent) attempt(ctx context.Context, term Term) (note string, err error)
 		return "", err
 	}
 	a.owe(t, done)
+	note = a.saved(t)
 	a.rotate(ctx, term, t.entry.Cluster, done)
 	a.look(ctx)
-	return a.saved(t), nil
+	return note, nil
 }
 
 // saved shows a committed backup.
@@ -115,6 +119,9 @@ func (a *Agent) unchanged(t *taken) *inventory.Entry {
 	var last *inventory.Entry
 	for _, d := range current.destinations {
 		inv := d.last()
+		if a.owed(d) { // it gets what the others have
+			continue
+		}
 		if inv == nil {
 			return nil
 		}
@@ -133,10 +140,20 @@ func (a *Agent) skip(ctx context.Context, term Term, t *taken, last *inventory.E
 		return "", err
 	}
 	now := a.now()
+	confirmed := false
 	for _, d := range a.current.Load().destinations {
-		if _, err := inventory.Confirm(ctx, guard(d.Store, term), d.nameOf(last), now); err != nil {
-			return "", at(StageCommit, fmt.Errorf("%s: %w", d.name, err))
+		if a.owed(d) {
+			continue
 		}
+		if _, failed := inventory.Confirm(ctx, guard(d.Store, term), d.nameOf(last), now); failed != nil {
+			err = errors.Join(err, at(StageCommit, fmt.Errorf("%s: %w", d.name, failed)))
+			a.failedAt(d, failed)
+			continue
+		}
+		confirmed = true
+	}
+	if !confirmed {
+		return "", err
 	}
 	a.board.change(func(s *Status) {
 		s.LastProven, s.LastID, s.Index, s.Size, s.Unproven = now, last.ID, t.entry.Index, last.Size, ""
@@ -145,21 +162,20 @@ func (a *Agent) skip(ctx context.Context, term Term, t *taken, last *inventory.E
 	return fmt.Sprintf("Nothing has changed since snapshot %s, index %d now", last.ID, t.entry.Index), nil
 }
 
-// store puts an archive into all destinations, and returns those that have it. What one of them gives back ends up in copied. It fails if
-// none has it.
-func (a *Agent) store(ctx context.Context, term Term, t *taken, copied *scratch.File) ([]*destination, error) {
-	destinations := a.current.Load().destinations // those of a reload get the backup later
-	errs := make([]error, len(destinations))
-	var busy sync.WaitGroup
-	for i, d := range destinations {
-		var tee *scratch.File
-		if i == 0 {
-			tee = copied
-		}
-		busy.Go(func() { errs[i] = d.put(ctx, term, t, tee, a.failedAt) })
+// errLate is why a destination lacks a backup that others have already.
+var errLate = errors.New("it takes much longer than the others, and gets the snapshot later")
+
+// lateTimeout is how long an upload that is given up may take to end.
+const lateTimeout = 10 * time.Second
+
+// store puts an archive into all destinations, and returns those that have it. What one of them gives back ends up in copied, which the
+// caller discards. It fails if none has it. Who takes much longer than the others does not hold them up.
+func (a *Agent) store(ctx context.Context, term Term, t *taken) (stored []*destination, copied *scratch.File, err error) {
+	if copied, err = a.config.Scratch.Create(); err != nil {
+		return nil, nil, at(StageReadBack, err)
 	}
-	busy.Wait()
-	var stored []*destination
+	destinations := a.current.Load().destinations // those of a reload get the backup later
+	errs := a.upload(ctx, term, t, destinations, copied)
 	for i, d := range destinations {
 		if errs[i] == nil {
 			stored = append(stored, d)
@@ -170,18 +186,78 @@ func (a *Agent) store(ctx context.Context, term Term, t *taken, copied *scratch.
 	}
 	a.board.change(func(s *Status) { s.Bytes += t.Size * int64(len(stored)) })
 	if len(stored) == 0 {
-		return nil, errors.Join(errs...)
+		return nil, copied, errors.Join(errs...)
 	}
 	if errs[0] == nil {
-		return stored, nil
+		return stored, copied, nil
 	}
-	err := at(StageReadBack, stored[0].readBack(ctx, t, copied))
+	discarding := copied.Discard() // the first destination may not be done with it
+	if copied, err = a.config.Scratch.Create(); err != nil {
+		return nil, nil, errors.Join(discarding, at(StageReadBack, err))
+	}
+	err = a.copyBack(ctx, t, stored, copied)
 	if err != nil {
 		for _, d := range stored {
 			a.leave(ctx, term, t, d, err)
 		}
 	}
-	return stored, err
+	return stored, copied, errors.Join(discarding, err)
+}
+
+// copyBack reads the archive back from the first destination that gives it.
+func (a *Agent) copyBack(ctx context.Context, t *taken, from []*destination, copied *scratch.File) (err error) {
+	for _, d := range from {
+		if err = at(StageReadBack, d.readBack(ctx, t, copied)); err == nil {
+			return nil
+		}
+		a.failedAt(d, err)
+	}
+	return err
+}
+
+// upload puts an archive into destinations, all at once, and returns the error of each. What the first gives back goes to tee.
+func (a *Agent) upload(ctx context.Context, term Term, t *taken, to []*destination, tee *scratch.File) []error {
+	ctx, abandon := context.WithCancelCause(ctx)
+	defer abandon(nil)
+	type outcome struct {
+		of  int
+		err error
+	}
+	outcomes := make(chan outcome, len(to)) // whoever ends after all is not waited for any more
+	errs := make([]error, len(to))
+	for i, d := range to {
+		errs[i] = at(StageUpload, errLate)
+		file := tee
+		if i > 0 {
+			file = nil
+		}
+		go func() { outcomes <- outcome{i, d.put(ctx, term, t, file, a.failedAt)} }()
+	}
+	var over <-chan time.Time
+	for pending := len(to); pending > 0; {
+		select {
+		case o := <-outcomes:
+			pending--
+			if !errors.Is(o.err, context.Canceled) || !errors.Is(context.Cause(ctx), errLate) {
+				errs[o.of] = o.err
+			}
+			if o.err == nil && over == nil && term != nil {
+				over = a.clock.After(a.grace())
+			}
+		case <-over:
+			if context.Cause(ctx) != nil {
+				return errs
+			}
+			abandon(errLate)
+			over = a.clock.After(lateTimeout)
+		}
+	}
+	return errs
+}
+
+// grace is how long a run waits for other destinations once one has the archive.
+func (a *Agent) grace() time.Duration {
+	return max(5*time.Second, min(a.current.Load().Interval/4, 5*time.Minute))
 }
 
 // leave deals with an archive that was uploaded but is no backup, because of err. One that does not come back as it was is evidence, and
@@ -198,8 +274,11 @@ func (a *Agent) leave(ctx context.Context, term Term, t *taken, d *destination, 
 	}
 }
 
-// failedAt notes that a destination failed while others may go on.
+// failedAt notes that a destination failed while others may go on. What was cut short has not failed.
 func (a *Agent) failedAt(d *destination, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
 	a.count(err)
 	a.log.Error("a destination failed", "destination", d.name, "error", err)
 }

@@ -48,7 +48,7 @@ func (a *Agent) take(ctx context.Context) (_ *taken, err error) {
 	t := &taken{Description: description, file: file}
 	t.entry = description.Entry(a.newID(began), inventory.ClusterName(a.config.Cluster, identity.Datacenter, description.TrustDomain))
 	a.mu.Lock()
-	a.cluster, a.datacenter = t.entry.Cluster, identity.Datacenter
+	a.cluster = t.entry.Cluster
 	a.mu.Unlock()
 	t.entry.Datacenter, t.entry.ServerVersion = identity.Datacenter, identity.ServerVersion
 	t.entry.Started, t.entry.Saved, t.entry.Writer = began, saved, "lictor "+version.Lictor
@@ -57,17 +57,48 @@ func (a *Agent) take(ctx context.Context) (_ *taken, err error) {
 
 // fetch writes what the cluster sends to the file, and returns its digest.
 func (a *Agent) fetch(ctx context.Context, file *scratch.File) (sum [sha256.Size]byte, err error) {
+	ctx, moved, stop := stalling(ctx, stallTimeout)
+	defer stop()
 	stream, err := a.current.Load().Source.Snapshot(ctx)
 	if err != nil {
-		return sum, fmt.Errorf("ask the cluster for a snapshot: %w", err)
+		return sum, fmt.Errorf("ask the cluster for a snapshot: %w", because(ctx, err))
 	}
 	defer stream.Body.Close()
 	h := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(file, h), stream.Body); err != nil {
-		return sum, fmt.Errorf("write the snapshot to %s: %w", file.Name(), err)
+	if _, err := io.Copy(io.MultiWriter(file, h, moved), stream.Body); err != nil {
+		return sum, fmt.Errorf("write the snapshot to %s: %w", file.Name(), because(ctx, err))
 	}
 	h.Sum(sum[:0])
 	return sum, nil
+}
+
+// stallTimeout is how long the cluster may send nothing. Before the first byte it makes the snapshot.
+const stallTimeout = 5 * time.Minute
+
+var errStalled = fmt.Errorf("the cluster has sent nothing for %s", stallTimeout)
+
+// stalling returns a context that ends when nothing has been written to moved for so long.
+func stalling(ctx context.Context, limit time.Duration) (_ context.Context, moved io.Writer, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(limit, func() { cancel(errStalled) })
+	return ctx, writer(func() { timer.Reset(limit) }), func() { timer.Stop(); cancel(nil) }
+}
+
+// writer calls a function for what is written.
+type writer func()
+
+// Write takes all.
+func (w writer) Write(p []byte) (int, error) {
+	w()
+	return len(p), nil
+}
+
+// because is the reason why a context ended, if it is that which an error comes from.
+func because(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
+		return cause
+	}
+	return err
 }
 
 // describe reads the file to the archive's last record.
