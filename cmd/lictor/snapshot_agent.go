@@ -251,7 +251,7 @@ func (p *snapshotProcess) reload() {
 		p.log.Error("Reload config failed", "error", err)
 		return
 	}
-	settings, err := snapshotagent.OpenSettings(context.Background(), next, p.client, p.log)
+	settings, err := p.agent.Open(context.Background(), next, p.client)
 	if err != nil {
 		p.log.Error("Reload config failed", "error", err)
 		return

@@ -149,6 +149,7 @@ func (c *consul) configure() (string, error) {
 		"ports": map[string]int{"http": ports[0], "server": ports[1], "serf_lan": ports[2], "serf_wan": -1, "dns": -1, "grpc": -1,
 			"grpc_tls": -1},
 		"performance": map[string]int{"raft_multiplier": 1},
+		"connect":     map[string]bool{"enabled": false}, // what is restored may name a certificate authority that is elsewhere
 		"acl": map[string]any{"enabled": true, "default_policy": "deny",
 			"tokens": map[string]string{"initial_management": c.secret, "agent": c.secret}},
 	})

@@ -10,8 +10,12 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// pattern is what the names of scratch files are like.
-const pattern = "lictor-scratch-*.snap"
+// What the names of scratch files and directories are like.
+const (
+	pattern    = "lictor-scratch-*.snap"
+	dirPattern = "lictor-scratch-*.d"
+	lockName   = ".lock" // in a directory
+)
 
 // A Dir is a directory for scratch files.
 type Dir struct{ path string }
@@ -42,23 +46,61 @@ func (d *Dir) sweep() error {
 	if err != nil {
 		return fmt.Errorf("sweep scratch directory: %w", err)
 	}
+	dirs, err := filepath.Glob(filepath.Join(d.path, dirPattern))
+	if err != nil {
+		return fmt.Errorf("sweep scratch directory: %w", err)
+	}
 	var errs []error
 	for _, path := range left {
-		lock := flock.New(path, flock.SetFlag(os.O_RDWR)) // does not make a file that is gone
-		held, err := lock.TryLock()
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || err == nil && !held {
-			continue // gone, another user's, or in use
-		}
-		if err == nil {
-			err = remove(path)
-		}
-		errs = append(errs, err, lock.Close())
+		errs = append(errs, unlessHeld(path, func() error { return remove(path) }))
+	}
+	for _, path := range dirs {
+		errs = append(errs, unlessHeld(filepath.Join(path, lockName), func() error { return os.RemoveAll(path) }))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("sweep scratch directory: %w", err)
 	}
 	return nil
 }
+
+// unlessHeld calls fn if nobody holds the lock on a file.
+func unlessHeld(path string, fn func() error) error {
+	lock := flock.New(path, flock.SetFlag(os.O_RDWR)) // does not make a file that is gone
+	held, err := lock.TryLock()
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || err == nil && !held {
+		return nil // gone, another user's, or in use
+	}
+	if err == nil {
+		err = fn()
+	}
+	return errors.Join(err, lock.Close())
+}
+
+// A Place is a scratch directory that is held, for what makes files of its own.
+type Place struct {
+	Path string
+	lock *flock.Flock
+}
+
+// CreateDir makes an empty directory, mode 0700, and holds it until it is discarded.
+func (d *Dir) CreateDir() (*Place, error) {
+	path, err := os.MkdirTemp(d.path, dirPattern)
+	if err != nil {
+		return nil, fmt.Errorf("make scratch directory: %w", err)
+	}
+	p := &Place{path, flock.New(filepath.Join(path, lockName), flock.SetPermissions(0o600))}
+	held, err := p.lock.TryLock() // a directory without the file is not swept
+	if err == nil && !held {
+		err = errors.New("somebody else holds it")
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock scratch directory: %w", err), p.Discard())
+	}
+	return p, nil
+}
+
+// Discard removes the directory and all that is in it.
+func (p *Place) Discard() error { return errors.Join(os.RemoveAll(p.Path), p.lock.Close()) }
 
 // A File is a scratch file that is held. It is for one goroutine.
 type File struct {

@@ -118,3 +118,38 @@ func TestNoDirectory(t *testing.T) {
 		}
 	}
 }
+
+// A directory that a killed process has left is swept with all that is in it; one that is held stays.
+func TestDirectories(t *testing.T) {
+	path := t.TempDir()
+	d := open(t, path)
+	held, err := d.CreateDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, err := d.CreateDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*Place{held, left} {
+		if err := os.WriteFile(filepath.Join(p.Path, "state"), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left.lock.Close() // as the end of its process does
+	open(t, path)
+	for _, c := range []struct {
+		p    *Place
+		want bool
+	}{{held, true}, {left, false}} {
+		if _, err := os.Stat(filepath.Join(c.p.Path, "state")); (err == nil) != c.want {
+			t.Errorf("%s: %v", c.p.Path, err)
+		}
+	}
+	if err := held.Discard(); err != nil {
+		t.Error(err)
+	}
+	if rest, err := os.ReadDir(path); err != nil || len(rest) > 0 {
+		t.Errorf("%v, %v", rest, err)
+	}
+}

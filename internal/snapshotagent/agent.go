@@ -86,6 +86,8 @@ type Config struct {
 	Cluster string // configured name of the cluster; empty: the datacenter's and the trust domain's
 	Own     inventory.Own
 	Listen  string // address of /health and /metrics; empty for none
+	// ListenOptional lets the agent run if it cannot listen there: nobody asked for that very address.
+	ListenOptional bool
 
 	Identify  func(ctx context.Context) (Identity, error)
 	Elector   Elector   // nil in one-shot mode
@@ -142,7 +144,10 @@ func New(config Config) (*Agent, error) {
 	}
 	a.use(config.Settings)
 	if config.Listen != "" {
-		if err := a.listen(config.Listen); err != nil {
+		switch err := a.listen(config.Listen); {
+		case err != nil && config.ListenOptional:
+			a.log.Warn("/health and /metrics are not served", "error", err)
+		case err != nil:
 			return nil, errors.Join(err, a.Close())
 		}
 	}

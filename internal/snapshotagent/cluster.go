@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/hashicorp/consul/api"
 
@@ -14,11 +15,18 @@ import (
 // Identify finds out which cluster a client talks to. datacenter is the one that it asks for, empty for the agent's own. What a token
 // must not see is left out: the rights that the agent needs do not include these questions.
 func Identify(client *api.Client, datacenter string) func(ctx context.Context) (Identity, error) {
+	var known atomic.Pointer[string] // the agent's datacenter does not change while it is talked to
 	return func(ctx context.Context) (id Identity, err error) {
-		if id.Datacenter = datacenter; id.Datacenter == "" {
+		switch own := known.Load(); {
+		case datacenter != "":
+			id.Datacenter = datacenter
+		case own != nil:
+			id.Datacenter = *own
+		default:
 			if id.Datacenter, err = ownDatacenter(ctx, client); err != nil {
 				return id, fmt.Errorf("ask the Consul agent for its datacenter: %w", err)
 			}
+			known.Store(&id.Datacenter)
 		}
 		if id.TrustDomain, err = TrustDomain(ctx, client); err != nil {
 			return id, fmt.Errorf("ask for the cluster's certificate authority: %w", err)

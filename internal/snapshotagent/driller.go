@@ -9,6 +9,7 @@ import (
 
 	"github.com/lictor-dr/lictor/internal/drill"
 	"github.com/lictor-dr/lictor/internal/inventory"
+	"github.com/lictor-dr/lictor/internal/scratch"
 )
 
 // drillTimeout ends a drill that hangs.
@@ -18,12 +19,17 @@ const drillTimeout = time.Hour
 type driller struct {
 	memory       int64  // bytes; 0 for what the machine has
 	consulBinary string // path of a real consul, or empty
-	scratch      string // directory for what the child writes
+	scratch      *scratch.Dir
 }
 
 // Prove rebuilds the archive.
 func (d *driller) Prove(ctx context.Context, path string, want *inventory.Description) Verdict {
-	child := drill.Child{Limits: drill.Limits{Memory: d.memory, Timeout: drillTimeout}, ConsulBinary: d.consulBinary, Scratch: d.scratch}
+	place, err := d.scratch.CreateDir()
+	if err != nil {
+		return Verdict{inventory.Unproven, fmt.Sprintf("the drill could not be carried out: %v", err)}
+	}
+	defer func() { _ = place.Discard() }() // what is left of it is swept by the next agent
+	child := drill.Child{Limits: drill.Limits{Memory: d.memory, Timeout: drillTimeout}, ConsulBinary: d.consulBinary, Scratch: place.Path}
 	report, err := child.Run(ctx, path, &drill.Want{
 		Index: want.Meta.Index, Term: want.Meta.Term, Families: want.Families, SHA256: hex.EncodeToString(want.SHA256[:]),
 	})

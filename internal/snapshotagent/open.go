@@ -28,13 +28,13 @@ func Open(ctx context.Context, c *snapshotconfig.Config, client *api.Client, log
 	if err != nil {
 		return nil, err
 	}
-	settings, err := OpenSettings(ctx, c, client, log)
+	settings, err := openSettings(ctx, c, client, dir, log)
 	if err != nil {
 		return nil, err
 	}
 	config := Config{
 		Settings: settings, Cluster: c.Cluster, Own: inventory.Own{LockKey: c.LockKey, Service: c.Service, Session: sessionName},
-		Listen: c.Listen, Identify: Identify(client, c.Connection.Datacenter), Scratch: dir, Log: log,
+		Listen: c.Listen, ListenOptional: !c.ListenConfigured, Identify: Identify(client, c.Connection.Datacenter), Scratch: dir, Log: log,
 	}
 	if !c.OneShot {
 		if err := takePart(&config, c, client, log); err != nil {
@@ -81,12 +81,16 @@ func (e *elector) Campaign(ctx context.Context) (Term, error) {
 	return term, nil
 }
 
-// OpenSettings opens what a configuration asks for that may change while an agent runs.
-func OpenSettings(ctx context.Context, c *snapshotconfig.Config, client *api.Client, log hclog.Logger) (Settings, error) {
+// Open opens what another configuration asks for that may change while the agent runs, for [Agent.Reload].
+func (a *Agent) Open(ctx context.Context, c *snapshotconfig.Config, client *api.Client) (Settings, error) {
+	return openSettings(ctx, c, client, a.config.Scratch, a.log)
+}
+
+func openSettings(ctx context.Context, c *snapshotconfig.Config, client *api.Client, dir *scratch.Dir, log hclog.Logger) (Settings, error) {
 	s := Settings{
 		Interval: c.Interval, MaxFailures: c.MaxFailures, MaxAge: c.MaxAge(), SkipUnchanged: c.SkipUnchanged, DrillEvery: c.Drill.Every,
 		Source: &backup.Cluster{Client: client, Stale: c.Stale},
-		Prover: &driller{memory: c.Drill.Memory, consulBinary: c.Drill.ConsulBinary, scratch: c.ScratchDir},
+		Prover: &driller{memory: c.Drill.Memory, consulBinary: c.Drill.ConsulBinary, scratch: dir},
 	}
 	var err error
 	s.Destinations, err = OpenDestinations(ctx, &c.Destinations, log)

@@ -33,6 +33,8 @@ type Config struct {
 	Cluster string
 	// Listen is the host:port of /health and /metrics; empty serves them nowhere, as always in one-shot mode.
 	Listen string
+	// ListenConfigured tells whether the address was configured: an agent that cannot have the default address may do without.
+	ListenConfigured bool
 	// LogLevel is TRACE, DEBUG, INFO, WARN or ERROR.
 	LogLevel string
 	// LogJSON asks for logs in JSON.

@@ -139,7 +139,7 @@ snapshot_agent {
 func TestEveryKeyInBothFormats(t *testing.T) {
 	want := &Config{
 		Interval: 15 * time.Minute, Retain: 3, LockKey: "l", MaxFailures: 1, Stale: true, SkipUnchanged: true, ScratchDir: "/",
-		Service: "s", Cluster: "prod", Listen: ":5002", LogLevel: "DEBUG", LogJSON: true,
+		Service: "s", Cluster: "prod", Listen: ":5002", ListenConfigured: true, LogLevel: "DEBUG", LogJSON: true,
 		Connection: Connection{Address: "https://c:8501", Token: "t", Datacenter: "dc2", CAFile: "ca", CAPath: "cas", CertFile: "crt",
 			KeyFile: "key", TLSServerName: "n"},
 		Drill: Drill{Memory: 2 << 30, Every: 4, ConsulBinary: "/bin/sh"},
@@ -179,7 +179,7 @@ func TestFlags(t *testing.T) {
 	c.Drill.ConsulBinary = ""
 	want := &Config{
 		Interval: 5 * time.Minute, Retain: 7, LockKey: "k", Stale: true, SkipUnchanged: true, ScratchDir: "/", Service: "s",
-		DeregisterAfter: time.Hour, LogLevel: "ERROR", LogJSON: true, Cluster: "c", Drill: Drill{Memory: 64 << 20, Every: 2},
+		DeregisterAfter: time.Hour, LogLevel: "ERROR", LogJSON: true, Cluster: "c", ListenConfigured: true, Drill: Drill{Memory: 64 << 20, Every: 2},
 		Connection:   Connection{Address: "a", Token: "t", Datacenter: "d", CAFile: "1", CAPath: "2", CertFile: "3", KeyFile: "4", TLSServerName: "5"},
 		Destinations: Destinations{Local: []Local{{"/l", 7}}},
 	}

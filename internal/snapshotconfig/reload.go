@@ -12,7 +12,7 @@ func (c *Config) Reload() (next *Config, warnings []string, err error) {
 		return nil, warnings, err
 	}
 	if next.OneShot != c.OneShot {
-		next.OneShot, next.Interval, next.Listen = c.OneShot, c.Interval, c.Listen
+		next.OneShot, next.Interval, next.Listen, next.ListenConfigured = c.OneShot, c.Interval, c.Listen, c.ListenConfigured
 		warnings = append(warnings, needsRestart("snapshot.interval, between daemon and one-shot mode,"))
 	}
 	running, fresh := c.fixed(), next.fixed()
@@ -55,6 +55,7 @@ func (c *Config) fixed() []setting {
 		{"snapshot.local_scratch_path", &c.ScratchDir},
 		{"cluster", &c.Cluster},
 		{"listen", &c.Listen},
+		{"listen", &c.ListenConfigured},
 		{"log.json", &c.LogJSON},
 	}
 }

@@ -63,7 +63,7 @@ func (s *settings) setAgent(c *Config) {
 	c.LogLevel = s.logLevel()
 	c.LogJSON = s.set.boolean("log.json")
 	c.Cluster = s.clusterName()
-	c.Listen = s.listen(c.OneShot)
+	c.Listen, c.ListenConfigured = s.listen(c.OneShot), s.set.inUse("listen")
 }
 
 // logLevels are the levels there are. ERR is an old name of ERROR.
