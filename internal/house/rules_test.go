@@ -60,6 +60,8 @@ func TestRules(t *testing.T) {
 		{"empty name", "internal/record/x.go", "package util\n", "package names", "called util"},
 		{"empty name of tests", "internal/record/x_test.go", "package helpers_test\n", "package names", "called helpers"},
 		{"sleep", "internal/record/x_test.go", "package record\nimport \"time\"\nfunc f() {\ntime.Sleep(1) }\n", "sleeping tests", "x_test.go:4 sleeps"},
+		{"sleep in a bubble", "internal/record/x_test.go", "package record\nimport (\n\"testing/synctest\"\n\"time\"\n)\nfunc f() { synctest.Test(nil, func() { time.Sleep(1) }) }\n", "", ""},
+		{"sleep beside a bubble", "internal/record/x_test.go", "package record\nimport (\n\"testing/synctest\"\n\"time\"\n)\nfunc f() { synctest.Wait()\ntime.Sleep(1) }\n", "sleeping tests", "x_test.go:7 sleeps"},
 		{"sleep handed on", "internal/record/x_test.go", "package record\nimport \"time\"\nvar f = time.Sleep\n", "sleeping tests", "x_test.go:3"},
 		{"sleep renamed", "internal/record/x_test.go", "package record\nimport clock \"time\"\nvar f = clock.Sleep\n", "sleeping tests", "x_test.go:3"},
 		{"function", "internal/record/x.go", "package record\nfunc New() {}\n", "exported and plain", "x.go:2: New is exported"},

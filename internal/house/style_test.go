@@ -62,15 +62,20 @@ func nameFaults(tree []source) []string {
 // sleepersAllowed are test files that may sleep. It is empty, and stays so.
 var sleepersAllowed []string
 
-// sleepFaults finds tests that call time.Sleep.
+// sleepFaults finds tests that call time.Sleep, except in a call of synctest.Test, whose time passes at once.
 func sleepFaults(tree []source) []string {
 	var faults []string
 	for _, s := range tree {
 		if !s.isTest() || slices.Contains(sleepersAllowed, s.path) {
 			continue
 		}
-		clock := importName(s, "time")
+		clock, bubble := importName(s, "time"), importName(s, "testing/synctest")
 		ast.Inspect(s.file, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok && bubble != "" {
+				if sel, ok := call.Fun.(*ast.SelectorExpr); ok && isName(sel.X, bubble) && sel.Sel.Name == "Test" {
+					return false
+				}
+			}
 			if sel, ok := n.(*ast.SelectorExpr); ok && clock != "" && isName(sel.X, clock) && sel.Sel.Name == "Sleep" {
 				faults = append(faults, s.at(sel.Pos())+" sleeps: poll for the condition, or give the code a clock")
 			}

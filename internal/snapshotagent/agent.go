@@ -359,7 +359,9 @@ func (a *Agent) rest(ctx context.Context, term Term, began clock.Moment) {
 		case <-a.reloaded:
 			wait = a.delay()
 		case <-a.clock.After(min(left, catchUpInterval)):
-			a.catchUpWithin(ctx, term, left)
+			if left = wait - a.clock.Now().Since(began); left > 0 {
+				a.catchUpWithin(ctx, term, left)
+			}
 		}
 	}
 }

@@ -120,6 +120,11 @@ const lookTimeout = 30 * time.Second
 
 // look lists the destinations, and shows what they hold.
 func (a *Agent) look(ctx context.Context) {
+	a.lookAt(ctx, a.current.Load().destinations)
+}
+
+// lookAt is look for some of the destinations, so that nobody waits for one that was down a moment ago.
+func (a *Agent) lookAt(ctx context.Context, wanted []*destination) {
 	cluster := a.identity(ctx)
 	if cluster == "" {
 		return
@@ -129,6 +134,9 @@ func (a *Agent) look(ctx context.Context) {
 	current := a.current.Load()
 	var busy sync.WaitGroup
 	for _, d := range current.destinations {
+		if !slices.Contains(wanted, d) {
+			continue
+		}
 		busy.Go(func() {
 			inv, err := d.list(ctx)
 			switch {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/blobstore"
+	"github.com/lictor-dr/lictor/internal/clock"
 	"github.com/lictor-dr/lictor/internal/inventory"
 )
 
@@ -84,4 +86,26 @@ func TestFailedRunIsNotRepeatedAtOnce(t *testing.T) {
 	if wait := r.now().Sub(began); wait < time.Hour {
 		t.Errorf("tried again after %s", wait)
 	}
+}
+
+// A short interval is kept although a destination hangs: it costs a run the grace of an upload, not the time that listing or catching up may take.
+func TestDestinationThatHangsKeepsTheInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		late, good := &hanging{newMemory("late"), make(chan struct{})}, newMemory("good")
+		const interval = 20 * time.Second
+		r := startRunning(t, func(c *Config) {
+			c.Clock, c.Interval, c.Destinations = clock.Real{}, interval, []Destination{{Store: good, Retain: 9}, {Store: late, Retain: 9}}
+		})
+		r.ballot.terms <- newTerm()
+		for last, n := time.Now(), 0; n < 4; n++ {
+			for !r.Status().LastSuccess.After(last) {
+				time.Sleep(time.Second / 4)
+			}
+			now := r.Status().LastSuccess
+			if took := now.Sub(last); n > 0 && took > interval+interval/10 {
+				t.Errorf("%s between two backups with an interval of %s", took, interval)
+			}
+			last = now
+		}
+	})
 }

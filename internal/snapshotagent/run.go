@@ -90,7 +90,7 @@ func (a *Agent) attempt(ctx context.Context, term Term) (note string, err error)
 	a.owe(t, done)
 	note = a.saved(t)
 	a.rotate(ctx, term, t.entry.Cluster, done)
-	a.look(ctx)
+	a.lookAt(ctx, done)
 	return note, nil
 }
 
