@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
 
 	"github.com/lictor-dr/lictor/internal/record"
 )
@@ -19,6 +20,10 @@ type Config struct {
 	Scratch string
 	// Address is the host:port under which other servers know this one.
 	Address string
+	// Stream is how Raft reaches other servers. Without it the server is a cluster of one.
+	Stream raft.StreamLayer
+	// AwaitCluster makes a server without state wait until the leader of a cluster takes it in, instead of becoming a cluster of its own.
+	AwaitCluster bool
 
 	HeartbeatTimeout   time.Duration
 	ElectionTimeout    time.Duration

@@ -96,11 +96,19 @@ func checkReach(logs raft.LogStore, snapshots *snapstore.Dir) error {
 // currentTerm is where Raft keeps its term.
 var currentTerm = []byte("CurrentTerm")
 
+// bootstrapTerm is the term of a cluster's first configuration. Elections begin with the next one.
+const bootstrapTerm = 1
+
 // forgetUnfinishedStart takes back the term that a killed first start has left: Raft sets it before it writes its first entry, and
-// would take the directory for one that has been in use. Nothing can have been acknowledged without an entry or a snapshot.
+// would take the directory for one that has been in use. A later term stays: a server that waits for its first entry may have promised
+// to heed nobody of an earlier one.
 func forgetUnfinishedStart(logs *healingLog, snapshots *snapstore.Dir) error {
 	last, err := logs.LastIndex()
 	if err != nil || last > 0 {
+		return err
+	}
+	term, err := logs.GetUint64(currentTerm)
+	if err != nil || term != bootstrapTerm {
 		return err
 	}
 	empty, err := snapshots.Empty()

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -142,6 +143,23 @@ func TestFirstStartThatWasKilled(t *testing.T) {
 	s := start(t, c)
 	defer closeServer(t, s)
 	put(t, s, "k", "v")
+}
+
+// A server that has seen a later term has promised not to heed the leader of an earlier one, also while its log is empty.
+func TestPromiseOfAnEmptyServerIsKept(t *testing.T) {
+	dir := t.TempDir()
+	for _, want := range []uint64{0, 2} {
+		d, err := openDisk(dir, hclog.NewNullLogger())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if term, err := d.stable.GetUint64(currentTerm); err != nil || term != want {
+			t.Errorf("term %d, %v, want %d", term, err, want)
+		}
+		if err := errors.Join(d.stable.SetUint64(currentTerm, 2), d.close()); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestLogThatBeginsBehindEverySnapshotIsRefused(t *testing.T) {

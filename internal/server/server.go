@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,7 +41,7 @@ type Server struct {
 	done sync.WaitGroup
 }
 
-// New starts a server. A server without state becomes a cluster of its own.
+// New starts a server. A server without state becomes a cluster of its own, unless it awaits one.
 func New(config Config) (*Server, error) {
 	s := &Server{
 		config:  config,
@@ -67,17 +68,36 @@ func New(config Config) (*Server, error) {
 }
 
 func (s *Server) startRaft() error {
-	id, address := raft.ServerID(s.config.NodeID), raft.ServerAddress(s.config.Address)
-	_, transport := raft.NewInmemTransport(address) // a cluster of one talks to nobody
+	id, transport := raft.ServerID(s.config.NodeID), s.transport()
 	if err := s.bootstrap(id, transport); err != nil {
-		return err
+		return errors.Join(err, transport.Close())
 	}
 	r, err := raft.NewRaft(s.raftConfig(id), s.fsm, s.disk.logs, s.disk.stable, s.snaps, transport)
 	if err != nil {
-		return fmt.Errorf("start raft: %w", err)
+		return errors.Join(fmt.Errorf("start raft: %w", err), transport.Close())
 	}
 	s.raft = r
 	return s.checkMember(id)
+}
+
+// Raft's connections to other servers.
+const (
+	raftPool    = 3                // idle ones kept for each
+	raftTimeout = 10 * time.Second // for a message; one that carries a snapshot gets more, by its size
+)
+
+// transport is how Raft talks to other servers. Raft closes it.
+func (s *Server) transport() interface {
+	raft.Transport
+	raft.WithClose
+} {
+	if s.config.Stream == nil {
+		_, alone := raft.NewInmemTransport(raft.ServerAddress(s.config.Address))
+		return alone
+	}
+	return raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Stream: s.config.Stream, MaxPool: raftPool, Timeout: raftTimeout, Logger: s.log.Named("raft.transport"),
+	})
 }
 
 func (s *Server) raftConfig(id raft.ServerID) *raft.Config {
@@ -103,7 +123,7 @@ func (s *Server) bootstrap(id raft.ServerID, transport raft.Transport) error {
 	if err != nil {
 		return fmt.Errorf("look for existing state: %w", err)
 	}
-	if exists {
+	if exists || s.config.AwaitCluster {
 		return nil
 	}
 	alone := raft.Configuration{Servers: []raft.Server{{Suffrage: raft.Voter, ID: id, Address: transport.LocalAddr()}}}
@@ -119,10 +139,9 @@ func (s *Server) checkMember(id raft.ServerID) error {
 	if err != nil {
 		return err
 	}
-	for _, member := range servers {
-		if member.ID == id {
-			return nil
-		}
+	known := func(member raft.Server) bool { return member.ID == id }
+	if len(servers) == 0 || slices.ContainsFunc(servers, known) {
+		return nil
 	}
 	err = fmt.Errorf("the state in the data directory belongs to a server with another node ID (%v), not to %s: "+
 		"start with that node_id, or restore a snapshot into a new data directory", servers, id)
