@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -187,7 +188,7 @@ func (c Child) start(ctx context.Context, t task, scratch string) (*Report, erro
 		ended <- cmd.Run()
 	}()
 	if err := <-ended; err != nil {
-		return nil, fmt.Errorf("the drill ended without a report: %w%s%s", err, hint(cmd.ProcessState), said)
+		return nil, fmt.Errorf("the drill ended without a report: %w%s%s", err, hint(cmd.ProcessState, said.String()), said)
 	}
 	report := new(Report)
 	if err := json.Unmarshal(out.Bytes(), report); err != nil {
@@ -216,10 +217,18 @@ func remove(dir string) {
 	}
 }
 
-// hint explains a process that was killed from outside.
-func hint(s *os.ProcessState) string {
-	if s != nil && strings.Contains(s.String(), "killed") {
+// outOfMemory is what a process says that gets no more memory: the Go runtime, the C library when it starts a thread, and the race
+// detector's runtime.
+var outOfMemory = []string{"out of memory", "cannot allocate memory", "pthread_create failed", "failed to allocate"}
+
+// hint explains a process that was killed from outside, or ran into its limit; said is what it printed.
+func hint(s *os.ProcessState, said string) string {
+	said = strings.ToLower(said)
+	switch {
+	case s != nil && strings.Contains(s.String(), "killed"):
 		return ", most likely because memory ran out"
+	case slices.ContainsFunc(outOfMemory, func(words string) bool { return strings.Contains(said, words) }):
+		return ", because its memory limit was too low (drill.memory raises it)"
 	}
 	return ""
 }

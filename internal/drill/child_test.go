@@ -182,7 +182,7 @@ func TestMemoryLimitStopsTheChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report.Proof != Unproven || !strings.Contains(report.Reason, "memory") && !strings.Contains(report.Reason, "failed to allocate") { // -race
+	if report.Proof != Unproven || !strings.Contains(report.Reason, "because its memory limit was too low") && !strings.Contains(report.Reason, "because memory ran out") {
 		t.Errorf("%s: %.500s", report.Proof, report.Reason)
 	}
 }
