@@ -1,0 +1,29 @@
+package gossip
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/serf/serf"
+)
+
+// merge decides who may be in the pool. Serf asks it before it takes other members' word for anything.
+type merge struct {
+	datacenter, name, id string
+}
+
+// NotifyMerge refuses members that do not belong here, by an error that says why.
+func (m *merge) NotifyMerge(members []*serf.Member) error {
+	for _, s := range members {
+		switch other := memberOf(s); {
+		case s.Tags[tagRole] != roleServer && s.Tags[tagRole] != roleClient:
+			return fmt.Errorf("member %q (%s) is no Lictor agent (its role is %q): Lictor and Consul do not share a pool", other.Name, other.Addr, s.Tags[tagRole])
+		case s.Tags[tagDatacenter] != m.datacenter:
+			return fmt.Errorf("member %q (%s) is of datacenter %q, and this pool of %q", other.Name, other.Addr, s.Tags[tagDatacenter], m.datacenter)
+		case other.ID == "":
+			return fmt.Errorf("member %q (%s) has no node ID", other.Name, other.Addr)
+		case other.ID == m.id && other.Name != m.name:
+			return fmt.Errorf("member %q (%s) has the node ID of this agent, %s: give each a node_id of its own", other.Name, other.Addr, m.id)
+		}
+	}
+	return nil
+}
