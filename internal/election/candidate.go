@@ -173,7 +173,7 @@ func (c *Candidate) report(err error) {
 	}
 }
 
-// Close resigns, ends a campaign that runs, and waits for all that was started: at most about one TTL if Consul does not answer, then
+// Close resigns unless that has been tried, ends a campaign that runs, and waits for all that was started: at most about one TTL if Consul does not answer, then
 // the lock is left to the session's end. Its error is that of the resignation. Closing twice does nothing.
 func (c *Candidate) Close() error {
 	c.mu.Lock()

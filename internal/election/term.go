@@ -20,6 +20,7 @@ type Term struct {
 
 	mu        sync.Mutex
 	err       error // why it is over
+	resigned  bool  // or tried to
 	lockIndex uint64
 }
 
@@ -150,11 +151,15 @@ func (t *Term) mend(pair *api.KVPair) error {
 }
 
 // Resign gives the lock back, so that another can have it at once, and ends the session. On an error Consul ends the session within
-// twice its TTL, and keeps the key for the lock-delay. A term that is over is left alone.
+// twice its TTL, and keeps the key for the lock-delay. A term that is over is left alone, and a second call does nothing.
 func (t *Term) Resign(ctx context.Context) error {
+	t.mu.Lock()
+	again := t.resigned
+	t.resigned = true
+	t.mu.Unlock()
 	t.finish(ErrResigned)
 	<-t.done
-	if t.Err() != ErrResigned {
+	if again || t.Err() != ErrResigned {
 		return nil
 	}
 	ctx, cancel := clock.WithTimeout(ctx, t.c.config.Clock, t.c.config.TTL)

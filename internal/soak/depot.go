@@ -149,10 +149,16 @@ func (d *depot) judgeCommit(by *member, name string, body []byte, began time.Tim
 	if err := whole(&e, d.object(e.Name)); err != nil || e.Proof != inventory.Proven || name != e.Name+".json" {
 		d.blame(by, "commits %s as %s, %s: %v", name, e.Proof, e.Reason, err)
 	}
-	if n := len(d.commits); n > 0 && !newer(e.ID, d.commits[n-1].entry.ID) {
-		d.blame(by, "commits %s after %s", e.ID, d.commits[n-1].entry.ID)
-	}
 	d.judgeLock(by, "commits "+e.ID, began)
+	if n := len(d.commits); n > 0 {
+		last := d.commits[n-1].entry
+		if e.ID == last.ID && e.SHA256 == last.SHA256 && e.Fresh().After(last.Fresh()) {
+			return // nothing has changed since: only that is new
+		}
+		if !newer(e.ID, last.ID) {
+			d.blame(by, "commits %s after %s", e.ID, last.ID)
+		}
+	}
 	d.commits = append(d.commits, commit{by, e, time.Now()})
 }
 

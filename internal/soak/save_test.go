@@ -145,14 +145,15 @@ func TestInterruptSaveCommand(t *testing.T) {
 	for range rounds {
 		v := newSaving(t, rng, older)
 		command := v.start(t, p.site)
-		after(20*time.Millisecond + between(rng, 0, usual))(command.Done()) // it catches signals by then
+		after(20*time.Millisecond + between(rng, 0, usual))(command.Done())
 		_ = command.Signal(syscall.SIGINT)
 		code := command.exit(t)
 		complete := v.check(t, large.is)
 		if left := v.leftovers(t); len(left) > 0 {
 			t.Errorf("left over after an interrupt: %q", left)
 		}
-		if code != 1 && !(code == 0 && complete) {
+		early := code == -1 && !complete // on a busy machine the signal may come before the program catches any; it has made no file then
+		if code != 1 && !early && !(code == 0 && complete) {
 			t.Errorf("exit code %d, file complete: %v; the command said: %s", code, complete, command.Said())
 		}
 		if code == 1 {
