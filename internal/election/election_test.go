@@ -104,6 +104,30 @@ func TestTermBeginsAndEnds(t *testing.T) {
 	}
 }
 
+// A lock that could not be given up is left to its session's end: Close neither asks again nor complains of it.
+func TestCloseAfterFailedResignation(t *testing.T) {
+	f, client := newConsul(t)
+	c, fake := candidate(t, client)
+	term := elect(t, c, fake)
+	var releases atomic.Int32
+	f.do(func() {
+		f.fault = func(w http.ResponseWriter, r *http.Request) bool {
+			if !r.URL.Query().Has("release") {
+				return false
+			}
+			releases.Add(1)
+			return status(500, "No cluster leader")(w, r)
+		}
+	})
+	if err := term.Resign(t.Context()); err == nil {
+		t.Error("the resignation did not fail")
+	}
+	before := releases.Load()
+	if err := c.Close(); err != nil || before == 0 || releases.Load() != before {
+		t.Errorf("%v; %d and then %d releases", err, before, releases.Load())
+	}
+}
+
 // Whatever takes the lock away ends the term, for good.
 func TestTermIsLost(t *testing.T) {
 	for _, c := range []struct {
