@@ -58,7 +58,7 @@ type queue struct {
 	overflowed bool // lines are dropped until the queue is empty
 
 	mu  sync.Mutex // guards err
-	err error      // what the last send returned
+	err error      // of the last send that failed, until it has been told
 }
 
 // line is one message to send.
@@ -76,10 +76,11 @@ func newQueue(d daemon, length int, patient time.Duration) *queue {
 func (q *queue) run() {
 	defer close(q.done)
 	for l := range q.lines {
-		err := q.daemon.send(l.level, l.message)
-		q.mu.Lock()
-		q.err = err
-		q.mu.Unlock()
+		if err := q.daemon.send(l.level, l.message); err != nil {
+			q.mu.Lock()
+			q.err = err
+			q.mu.Unlock()
+		}
 	}
 }
 
@@ -97,7 +98,9 @@ func (q *queue) write(level hclog.Level, p []byte) error {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.err
+	err := q.err
+	q.err = nil
+	return err
 }
 
 func (q *queue) full() error {
