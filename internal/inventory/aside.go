@@ -41,10 +41,8 @@ func setAside(ctx context.Context, store blobstore.Store, e *Entry) error {
 	if err := copyObject(ctx, store, e.Name, bad); err != nil && !errors.Is(err, blobstore.ErrNotFound) {
 		return err
 	}
-	for _, name := range []string{e.Name, EntryName(e.Name)} {
-		if err := store.Delete(ctx, name); err != nil {
-			return fmt.Errorf("delete %s: %w", store.Location(name), err)
-		}
+	if err := deleteOne(ctx, store, e.Name); err != nil {
+		return err
 	}
 	return pruneBad(ctx, store, e.Cluster)
 }

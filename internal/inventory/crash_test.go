@@ -1,9 +1,11 @@
 package inventory
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,6 +118,38 @@ func TestCrashInSetAside(t *testing.T) {
 				t.Error("the good backup is lost")
 			}
 		})
+	}
+}
+
+// ending is a store that ends the caller's time with the first deletion.
+type ending struct {
+	*shelfStore
+	end context.CancelFunc
+}
+
+func (e ending) Delete(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	e.end()
+	return e.shelfStore.Delete(context.WithoutCancel(ctx), name)
+}
+
+// An agent that is told to stop while it deletes a backup deletes all of that one, and no other.
+func TestEndInPrune(t *testing.T) {
+	s := newStore()
+	for _, id := range []string{"1", "2", "3"} {
+		add(t, s, id)
+	}
+	inv := list(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	done, err := Prune(ctx, ending{s, cancel}, inv, Keep{Cluster: "prod", Retain: 1})
+	if !errors.Is(err, context.Canceled) || len(done) != 1 || done[0].ID != "1" {
+		t.Errorf("%+v, %v", done, err)
+	}
+	left := slices.Sorted(maps.Keys(s.objects))
+	if want := []string{"consul-2.snap", "consul-2.snap.json", "consul-3.snap", "consul-3.snap.json"}; !slices.Equal(left, want) {
+		t.Errorf("left: %q", left)
 	}
 }
 

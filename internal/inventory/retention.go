@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lictor-dr/lictor/internal/blobstore"
 )
@@ -105,14 +106,32 @@ func deleteAll(ctx context.Context, store blobstore.Store, plan []Backup) (done 
 		if !same {
 			continue
 		}
-		for _, name := range []string{b.Name, EntryName(b.Name)} {
-			if err := store.Delete(ctx, name); err != nil {
-				return done, fmt.Errorf("delete %s: %w", store.Location(name), err)
-			}
+		if err := deleteOne(ctx, store, b.Name); err != nil {
+			return done, err
 		}
 		done = append(done, b)
 	}
 	return done, nil
+}
+
+// entryTimeout is how long the entry of a deleted archive may take to be deleted too, although the caller's time is over.
+const entryTimeout = 10 * time.Second
+
+// deleteOne deletes an archive and its entry: both or, unless something fails, none.
+func deleteOne(ctx context.Context, store blobstore.Store, archive string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := store.Delete(ctx, archive); err != nil {
+		return fmt.Errorf("delete %s: %w", store.Location(archive), err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), entryTimeout)
+	defer cancel()
+	entry := EntryName(archive)
+	if err := store.Delete(ctx, entry); err != nil {
+		return fmt.Errorf("delete %s: %w", store.Location(entry), err)
+	}
+	return nil
 }
 
 // unchanged tells whether the entry still says what the plan relied on.
