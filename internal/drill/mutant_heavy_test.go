@@ -3,12 +3,13 @@
 package drill
 
 import (
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/lictor-dr/lictor/internal/testproc"
 )
 
 // The code of servers, mutated in its source and built anew, does not prove archives that are good: neither where the tables show it, nor
@@ -44,23 +45,7 @@ func TestMutatedSourceIsFound(t *testing.T) {
 // testMutant runs the test of the golden archives with another source in place of a file, and returns what it says.
 func testMutant(t *testing.T, file, mutant string) string {
 	t.Helper()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "mutant.go")
-	if err := os.WriteFile(path, []byte(mutant), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	original, err := filepath.Abs(filepath.Join("..", file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{original: path}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(config, overlay, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out, _ := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-overlay="+config, "-run=^TestGoldenArchivesAreProven$", ".").CombinedOutput()
+	overlay := testproc.Overlay(t, filepath.Join("..", file), mutant)
+	out, _ := exec.CommandContext(t.Context(), "go", "test", "-vet=off", overlay, "-run=^TestGoldenArchivesAreProven$", ".").CombinedOutput()
 	return string(out) // that the test fails is what is wanted
 }

@@ -4,7 +4,6 @@ package snapshotagent
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/lictor-dr/lictor/internal/archive"
 	"github.com/lictor-dr/lictor/internal/inventory"
+	"github.com/lictor-dr/lictor/internal/testproc"
 )
 
 // codecTrial tells a test that it runs in a program whose codec was mutated.
@@ -64,24 +64,8 @@ func codecSeeds() int { return max(1, faultSeeds()/4) }
 // runMutant lets a mutant take backups, and counts those that failed their proof and those that did not.
 func runMutant(t *testing.T, file, source string) (bad, good int) {
 	t.Helper()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "mutant.go")
-	if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	original, err := filepath.Abs(filepath.Join("..", file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{original: path}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(config, overlay, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	args := []string{"test", "-vet=off", "-tags=heavy", "-overlay=" + config, "-run=^TestBackupsOfAMutant$", "-v", "."}
+	overlay := testproc.Overlay(t, filepath.Join("..", file), source)
+	args := []string{"test", "-vet=off", "-tags=heavy", overlay, "-run=^TestBackupsOfAMutant$", "-v", "."}
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Env = append(os.Environ(), codecTrial+"=1", fmt.Sprint("LICTOR_SEED=", faultSeed()))
 	out, err := cmd.CombinedOutput()
