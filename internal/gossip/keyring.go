@@ -1,12 +1,14 @@
 package gossip
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/hashicorp/memberlist"
 )
@@ -38,10 +40,7 @@ func (c *Config) keyring() (ring *memberlist.Keyring, differs bool, err error) {
 		if len(keys) == 0 {
 			keys = [][]byte{own}
 		}
-		differs = true
-		for _, k := range keys {
-			differs = differs && string(k) != string(own)
-		}
+		differs = !slices.ContainsFunc(keys, func(k []byte) bool { return bytes.Equal(k, own) })
 	}
 	if len(keys) == 0 {
 		return nil, false, nil

@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"maps"
 	"net"
 	"net/netip"
 	"strconv"
@@ -81,10 +82,9 @@ func memberOf(s *serf.Member) Member {
 
 // tags are those that others know this member by.
 func (c *Config) tags() map[string]string {
-	tags := map[string]string{tagRole: roleClient, tagDatacenter: c.Datacenter, tagID: c.NodeID}
-	for name, value := range c.Tags {
-		tags[name] = value
-	}
+	tags := map[string]string{}
+	maps.Copy(tags, c.Tags)
+	tags[tagRole], tags[tagDatacenter], tags[tagID] = roleClient, c.Datacenter, c.NodeID
 	if c.ServerPort != 0 {
 		tags[tagRole], tags[tagPort] = roleServer, strconv.Itoa(int(c.ServerPort))
 		if c.Bootstrap {

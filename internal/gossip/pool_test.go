@@ -71,7 +71,7 @@ func sees(t *testing.T, p *Pool, want string) {
 // Members find each other, and know what each is; one that dies has failed, one that leaves has left, and can be forgotten.
 func TestMembers(t *testing.T) {
 	c := testConfig(3)
-	c.ServerPort, c.Tags = 0, map[string]string{"build": "1.2.3"}
+	c.ServerPort, c.Tags = 0, map[string]string{"build": "1.2.3", "role": "consul"}
 	a, b, client := open(t, testConfig(1)), open(t, testConfig(2)), open(t, c)
 	for _, other := range []*Pool{b, client} {
 		if err := join(a, other); err != nil {
@@ -85,7 +85,7 @@ func TestMembers(t *testing.T) {
 	if !m[1].Server || m[1].ServerAddr().String() != "127.0.0.1:8300" || m[1].ID != "aaaaaaaa-0000-4000-8000-000000000002" || m[1].Tags["role"] != "lictor" {
 		t.Errorf("the server: %+v", m[1])
 	}
-	if m[2].Server || m[2].ServerPort != 0 || m[2].Tags["build"] != "1.2.3" || m[2].Addr != client.Self().Addr {
+	if m[2].Server || m[2].ServerPort != 0 || m[2].Tags["build"] != "1.2.3" || m[2].Tags["role"] != roleClient || m[2].Addr != client.Self().Addr {
 		t.Errorf("the client: %+v", m[2])
 	}
 	if err := b.Close(); err != nil {

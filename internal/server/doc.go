@@ -26,7 +26,9 @@
 // # Start
 //
 // A log that begins behind the newest snapshot which can be read is refused: what came between is lost, and going on would hide it. The
-// term that a killed first start has left, without any entry or snapshot, is taken back.
+// term of a bootstrap that was killed, without any entry or snapshot, is taken back; a later one is a promise to other servers, and stays.
+//
+// A server without state becomes a cluster of its own or, with AwaitCluster, waits until the leader of one takes it in ([Server.AddServer]).
 //
 // # Goroutines
 //
