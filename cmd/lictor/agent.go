@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/hashicorp/cli"
 	"github.com/hashicorp/go-hclog"
@@ -18,24 +20,27 @@ import (
 	"github.com/lictor-dr/lictor/internal/version"
 )
 
-// agentCommand runs a server until a signal stops it.
+// agentCommand runs a server or a client agent until a signal stops it.
 type agentCommand struct{ *program }
 
 func newAgent(p *program) cli.Command { return &agentCommand{p} }
 
-func (c *agentCommand) Synopsis() string { return "Runs a Lictor server" }
+func (c *agentCommand) Synopsis() string { return "Runs a Lictor agent: a server, or a client of servers" }
 
 func (c *agentCommand) Help() string {
 	m := manual{
 		usage: "agent [options]",
 		about: `
-Runs a server that holds a Consul datacenter's state (keys, catalog, sessions,
-prepared queries, ACLs) behind Consul's HTTP API. With -dev everything is kept
+With -server it runs a server that holds a Consul datacenter's state (keys,
+catalog, sessions, prepared queries, ACLs) behind Consul's HTTP API, together
+with the other servers of the datacenter: three tolerate the loss of one, five
+of two. Without it the agent is a client: it keeps its own services and checks,
+and sends to servers what they alone can answer. With -dev everything is kept
 in memory; else -data-dir names the directory that survives restarts.
 
 The configuration is Consul's, flags and files. What this release does not
 serve is accepted with a warning, so that an existing file starts; what would
-protect and is not served yet (TLS, gossip encryption) is refused.
+protect and is not served yet (TLS) is refused.
 
 SIGHUP and PUT /v1/agent/reload read the files again, and with
 -auto-reload-config a change of them does: log level, connection limit,
@@ -43,11 +48,14 @@ services and checks, snapshot timing and the filter of metrics.`,
 		examples: `
     $ {program} agent -dev
     $ {program} agent -server -bootstrap-expect=1 -data-dir=/var/lib/lictor
+    $ {program} agent -server -bootstrap-expect=3 -data-dir=/var/lib/lictor \
+        -retry-join=10.0.0.1 -retry-join=10.0.0.2 -retry-join=10.0.0.3
+    $ {program} agent -data-dir=/var/lib/lictor -retry-join=10.0.0.1
     $ {program} agent -config-dir=/etc/consul.d`,
 	}
 	status := exitStatusText([]exitStatus{
-		{0, "a graceful leave (leave_on_terminate, skip_leave_on_interrupt = false,\n       or PUT /v1/agent/leave)"},
-		{1, "stopped by a signal, as Consul's servers; or failed to start"},
+		{0, "a graceful leave: leave_on_terminate, skip_leave_on_interrupt = false\n       (both are the default of clients), or PUT /v1/agent/leave"},
+		{1, "stopped by a signal, as Consul's servers; failed to start, to join\n       (retry_max) or to leave in time"},
 	})
 	served, rest := agentconfig.Describe()
 	return strings.Join([]string{
@@ -127,7 +135,7 @@ func (p *process) wait() int {
 	for {
 		select {
 		case err := <-p.agent.Failed():
-			p.log.Error("listener failed", "error", err)
+			p.log.Error("the agent cannot go on", "error", err)
 			return 1
 		case <-p.agent.Leaving():
 			return p.leave()
@@ -143,8 +151,7 @@ func (p *process) wait() int {
 	}
 }
 
-// stop tells how the agent ends. A lone server that leaves stays in its own Raft configuration, so a leave is a stop with another
-// exit code.
+// stop tells how the agent ends after a signal.
 func (p *process) stop(s os.Signal) int {
 	leave := s == syscall.SIGTERM && p.config.LeaveOnTerminate || s == syscall.SIGINT && !p.config.SkipLeaveOnInterrupt
 	if !leave {
@@ -154,7 +161,34 @@ func (p *process) stop(s os.Signal) int {
 	return p.leave()
 }
 
+// leaveTimeout is how long a graceful leave may take.
+const leaveTimeout = 15 * time.Second
+
+// leave leaves the cluster, unless another signal or too long a time comes in between.
 func (p *process) leave() int {
 	p.log.Info("Gracefully shutting down agent...")
-	return 0
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
+	left := make(chan error, 1)
+	go func() { left <- p.agent.Depart(ctx) }()
+	for {
+		select {
+		case s := <-p.signals:
+			if s == syscall.SIGHUP {
+				continue
+			}
+			p.log.Info("Caught second signal, Exiting", "signal", s)
+			return 1
+		case <-ctx.Done():
+			p.log.Info("Timeout on graceful leave. Exiting")
+			return 1
+		case err := <-left:
+			if err != nil {
+				p.log.Error("Error on leave", "error", err)
+				return 1
+			}
+			p.log.Info("Graceful exit completed")
+			return 0
+		}
+	}
 }

@@ -38,6 +38,25 @@ func TestListPeers(t *testing.T) {
 	}
 }
 
+func TestListPeersAsJSON(t *testing.T) {
+	newFake(t).peers = `{"Servers":[{"ID":"id-1","Node":"s1","Address":"10.0.0.1:8300","Leader":true,"ProtocolVersion":"3","Voter":true,"LastIndex":7}],"Index":0}`
+	check(t, lictor(words("operator raft list-peers -format=json")...), ok(`{
+   "Servers": [
+      {
+         "ID": "id-1",
+         "Node": "s1",
+         "Address": "10.0.0.1:8300",
+         "Leader": true,
+         "ProtocolVersion": "3",
+         "Voter": true,
+         "LastIndex": 7
+      }
+   ],
+   "Index": 0
+}`))
+	check(t, lictor(words("operator raft list-peers -format=xml")...), failed("Unknown format: xml"))
+}
+
 func TestListPeersFails(t *testing.T) {
 	f := newFake(t)
 	f.refuse["configuration"] = 500
@@ -72,6 +91,28 @@ s2    10.0.0.2:8301  failed  build=1.21.4:0a1b,dc=dc1,role=consul,vsn=2`), ""},
 c2    [fd00::7]:8301  left    client  -       2         dc1  team       red
 s2    10.0.0.2:8301   failed  server  1.21.4  2         dc1  default    <all>`), "wan=1"},
 		{"none", words("-status=leaving"), result{code: 2}, ""},
+		{"none as JSON", words("-status=leaving -format=json"), result{code: 2}, ""},
+		{"JSON", words("-status=failed -format=json"), ok(`[
+   {
+      "Name": "s2",
+      "Addr": "10.0.0.2",
+      "Port": 8301,
+      "Tags": {
+         "build": "1.21.4:0a1b",
+         "dc": "dc1",
+         "role": "consul",
+         "vsn": "2"
+      },
+      "Status": 4,
+      "ProtocolMin": 0,
+      "ProtocolMax": 0,
+      "ProtocolCur": 0,
+      "DelegateMin": 0,
+      "DelegateMax": 0,
+      "DelegateCur": 0
+   }
+]`), ""},
+		{"unknown format", words("-format=JSON"), failed("Unknown format: JSON"), ""},
 		{"bad expression", words("-status=("), failed("Failed to compile status regexp: error parsing regexp: missing closing ): `(`"), ""},
 		{"filter", words("-status=leaving -filter=x==y"), result{code: 2}, "filter=x%3D%3Dy"},
 		{"segment", words("-status=leaving -segment=red"), result{code: 2}, "segment=red"},

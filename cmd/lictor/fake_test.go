@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -23,11 +24,13 @@ type fakeServer struct {
 	index    uint64
 	pairs    map[string]*fakePair
 	sessions []string
-	members  string         // body for /v1/agent/members
-	self     string         // body for /v1/agent/self
-	peers    string         // body for /v1/operator/raft/configuration
-	refuse   map[string]int // status for requests whose path ends in the key
+	members  string            // body for /v1/agent/members
+	self     string            // body for /v1/agent/self
+	peers    string            // body for /v1/operator/raft/configuration
+	answers  map[string]string // bodies by method and path, for what has no other place
+	refuse   map[string]int    // status for requests whose method and path end in the key
 	requests []*http.Request
+	bodies   []string // of the requests
 }
 
 // fakePair is stored and sent with the field names and order of the real API.
@@ -44,7 +47,7 @@ type fakePair struct {
 // newFake starts a server whose address is in the environment.
 func newFake(t *testing.T) *fakeServer {
 	t.Helper()
-	f := &fakeServer{index: 10, pairs: make(map[string]*fakePair), refuse: make(map[string]int)}
+	f := &fakeServer{index: 10, pairs: make(map[string]*fakePair), answers: make(map[string]string), refuse: make(map[string]int)}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
 	for _, variable := range os.Environ() { // the tester's own settings stay out
@@ -61,14 +64,20 @@ func (f *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.requests = append(f.requests, r.Clone(r.Context()))
+	sent, _ := io.ReadAll(r.Body)
+	f.bodies = append(f.bodies, string(sent))
+	r.Body = io.NopCloser(bytes.NewReader(sent))
 	for suffix, status := range f.refuse {
-		if strings.HasSuffix(r.URL.Path, suffix) {
+		if strings.HasSuffix(r.Method+" "+r.URL.Path, suffix) {
 			http.Error(w, "refused by the test", status)
 			return
 		}
 	}
 	path := r.URL.Path[max(0, strings.Index(r.URL.Path, "/v1/")):] // a proxy's prefix is cut off
+	answer, canned := f.answers[r.Method+" "+path]
 	switch {
+	case canned:
+		io.WriteString(w, answer)
 	case path == "/v1/agent/members":
 		io.WriteString(w, f.members)
 	case path == "/v1/agent/self":
@@ -227,6 +236,17 @@ func (f *fakeServer) seen() []*http.Request {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.requests)
+}
+
+// calls shows the requests so far, one a line: method, path and query, body.
+func (f *fakeServer) calls() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var lines []string
+	for i, r := range f.requests {
+		lines = append(lines, strings.TrimSpace(r.Method+" "+r.URL.RequestURI()+" "+strings.TrimSpace(f.bodies[i])))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // last returns the newest request.

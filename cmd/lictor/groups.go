@@ -28,9 +28,25 @@ func newOperatorGroup(p *program) cli.Command {
 		usage:    "operator <subcommand> [options] [args]",
 		about: `
 Tools for the operator of a cluster. With ACLs enabled they need a token that
-grants operator:read.`,
+grants operator:read, and operator:write to change anything.`,
 		examples: `
+    $ {program} operator autopilot state
     $ {program} operator raft list-peers`,
+	}}
+}
+
+func newOperatorAutopilotGroup(p *program) cli.Command {
+	return &group{p, manual{
+		synopsis: "Provides tools for the management of servers by Autopilot",
+		usage:    "operator autopilot <subcommand> [options]",
+		about: `
+Tools for autopilot, by which the leader looks after the other servers: it
+judges their health, gives new ones a vote once they are stable, and removes
+failed ones.`,
+		examples: `
+    $ {program} operator autopilot state
+    $ {program} operator autopilot get-config
+    $ {program} operator autopilot set-config -cleanup-dead-servers=false`,
 	}}
 }
 
@@ -42,7 +58,9 @@ func newOperatorRaftGroup(p *program) cli.Command {
 Tools for Raft, the consensus protocol by which the servers of a datacenter
 replicate its state.`,
 		examples: `
-    $ {program} operator raft list-peers`,
+    $ {program} operator raft list-peers
+    $ {program} operator raft transfer-leader
+    $ {program} operator raft remove-peer -address=10.0.0.3:8300`,
 	}}
 }
 

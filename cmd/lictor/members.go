@@ -20,6 +20,7 @@ const exitNoMembers = 2
 type members struct {
 	*program
 	connection
+	formatFlag
 	detailed bool
 	wan      bool
 	status   string
@@ -40,7 +41,8 @@ name, with their status: alive, leaving, left, failed or none.`,
 			examples: `
     $ {program} members
     $ {program} members -status='left|failed'
-    $ {program} members -wan -detailed`,
+    $ {program} members -detailed -filter='Tags.role == "consul"'
+    $ {program} members -format=json`,
 			status: []exitStatus{
 				{0, "printed"},
 				{1, "wrong arguments, or the agent could not be asked"},
@@ -53,17 +55,22 @@ name, with their status: alive, leaving, left, failed or none.`,
 }
 
 func (c *members) define(fs *flag.FlagSet) {
-	fs.BoolVar(&c.detailed, "detailed", false, "Print all tags of each member.")
-	fs.BoolVar(&c.wan, "wan", false, "Print the servers of all datacenters instead. Ask a server for that.")
+	fs.BoolVar(&c.detailed, "detailed", false, "Print all tags of each member. The JSON has them always.")
+	fs.BoolVar(&c.wan, "wan", false,
+		"Print the servers of all datacenters instead. Lictor's servers are in no such pool, and refuse.")
 	fs.StringVar(&c.status, "status", ".*", "Print only members whose status matches the regular `expression`.")
 	fs.StringVar(&c.filter, "filter", "", "Print only members that match the filter `expression`; the agent evaluates it.")
 	fs.StringVar(&c.segment, "segment", api.AllSegments,
 		"Print only members of the network segment of this `name` (Consul Enterprise). The default stands for all segments.")
 	c.definePartition(fs)
+	c.formatFlag.define(fs)
 }
 
 func (c *members) run(args []string) int {
 	c.ignoreArguments(args)
+	if !c.known(c.program) {
+		return 1
+	}
 	wanted, err := regexp.Compile(c.status)
 	if err != nil {
 		return c.fail("Failed to compile status regexp: %s", err)
@@ -83,9 +90,12 @@ func (c *members) run(args []string) int {
 		return exitNoMembers
 	}
 	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
-	if c.detailed {
+	switch {
+	case c.json():
+		return c.sayJSON(c.say, list)
+	case c.detailed:
 		writeTable(c.out, detailedMemberRows(list))
-	} else {
+	default:
 		writeTable(c.out, memberRows(list))
 	}
 	return 0

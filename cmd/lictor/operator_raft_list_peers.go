@@ -12,6 +12,7 @@ import (
 type listPeers struct {
 	*program
 	connection
+	formatFlag
 }
 
 func newListPeers(p *program) cli.Command {
@@ -31,19 +32,23 @@ there is none.`,
 
 Without a leader, ask whichever server answers:
 
-    $ {program} operator raft list-peers -stale`,
+    $ {program} operator raft list-peers -stale
+    $ {program} operator raft list-peers -stale -format=json`,
 			status: []exitStatus{
 				{0, "printed"},
 				{1, "wrong arguments, no leader (see -stale), or the agent could not be asked"},
 			},
 		},
-		groups:  []optionGroup{c.serverOptions()},
+		groups:  []optionGroup{c.serverOptions(), options("Command Options", c.formatFlag.define)},
 		execute: c.run,
 	}
 }
 
 func (c *listPeers) run(args []string) int {
 	c.ignoreArguments(args)
+	if !c.known(c.program) {
+		return 1
+	}
 	client := c.dial(c.program)
 	if client == nil {
 		return 1
@@ -51,6 +56,9 @@ func (c *listPeers) run(args []string) int {
 	configuration, err := client.Operator().RaftGetConfiguration(c.query())
 	if err != nil {
 		return c.fail("Error getting peers: Failed to retrieve raft configuration: %s", err)
+	}
+	if c.json() {
+		return c.sayJSON(c.say, configuration)
 	}
 	writeTable(c.out, peerRows(configuration.Servers))
 	return 0

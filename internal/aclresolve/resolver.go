@@ -65,17 +65,9 @@ func (r *Resolver) Enabled() bool { return r.config.Enabled }
 // Resolve tells who comes with a secret, empty for none. The error is [acl.ErrNotFound] or [acl.ErrBootstrapRequired] for a secret that
 // nobody has.
 func (r *Resolver) Resolve(store *state.Store, secret string) (Caller, error) {
-	if !r.config.Enabled {
-		return Caller{Rights: acl.ManageAll(), Accessor: acl.AnonymousAccessorID, Secret: secret, Anonymous: true}, nil
-	}
-	if secret == "" {
-		secret = r.config.Tokens.Get(agenttoken.Default)
-	}
-	if secret == "" {
-		secret = acl.AnonymousSecretID
-	}
-	if same(secret, r.config.Tokens.Get(agenttoken.AgentRecovery)) {
-		return r.recovery(secret), nil
+	secret, caller, done := r.byAgent(secret)
+	if done {
+		return caller, nil
 	}
 	version := store.ACLVersion() // before what it covers is read
 	if known, ok := r.cached(store, version, secret); ok {
@@ -87,6 +79,23 @@ func (r *Resolver) Resolve(store *state.Store, secret string) (Caller, error) {
 	}
 	r.remember(store, version, secret, found)
 	return found.caller, r.alive(store, found)
+}
+
+// byAgent is the secret that counts for one that came, and who that is if this agent knows by itself.
+func (r *Resolver) byAgent(secret string) (counts string, caller Caller, done bool) {
+	if !r.config.Enabled {
+		return secret, Caller{Rights: acl.ManageAll(), Accessor: acl.AnonymousAccessorID, Secret: secret, Anonymous: true}, true
+	}
+	if secret == "" {
+		secret = r.config.Tokens.Get(agenttoken.Default)
+	}
+	if secret == "" {
+		secret = acl.AnonymousSecretID
+	}
+	if same(secret, r.config.Tokens.Get(agenttoken.AgentRecovery)) {
+		return secret, r.recovery(secret), true
+	}
+	return secret, Caller{}, false
 }
 
 // same compares secrets in a time that does not tell where they differ. The empty one is the same as none.

@@ -2,7 +2,9 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -43,8 +45,34 @@ func (a *Agent) openACLs() error {
 			a.log.Warn("rules of an ACL policy have no effect: rewrite the policy", "policy", policy, "rules", strings.Join(words, "; "))
 		},
 	})
+	if !a.config.Server {
+		a.remote = aclresolve.NewRemote(a.resolver, c.TokenTTL, c.DownPolicy, a.fetchToken)
+	}
 	return nil
 }
+
+// fetchToken asks servers, one after the other, for the parts of a token.
+func (a *Agent) fetchToken(ctx context.Context, secret string) (*aclresolve.Parts, error) {
+	b := &backend{a}
+	errs := []error{errNoServers}
+	for range a.aliveServers() {
+		parts := new(aclresolve.Parts)
+		err := a.askServer(ctx, b.Server(), tokenPath, secret, parts)
+		if err == nil {
+			return parts, nil
+		}
+		errs = append(errs[:0], err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+// serveToken answers another agent with the parts of the token that its client has shown.
+func (a *Agent) serveToken(w http.ResponseWriter, req *http.Request) {
+	writeInternal(w, aclresolve.PartsOf(a.server.Store(), req.Header.Get("X-Consul-Token")))
+}
+
+// lag is how long a token that this server does not know yet may be on its way from the leader.
+const lag = 250 * time.Millisecond
 
 // warnOverridden tells of tokens in the configuration that do not count.
 func (a *Agent) warnOverridden() {
@@ -73,24 +101,37 @@ func (t ownTokens) ConfigFileRegistration() string { return t.Get(agenttoken.Con
 func (b *backend) ACLEnabled() bool { return b.resolver.Enabled() }
 
 // Authorize finds out who comes with a secret. What is unknown while this server does not lead yet may be what its start-up work is
-// about to write, or what a restore brings: it is asked for again once that is done.
+// about to write, or what a restore brings, or is on its way from the leader: it is asked for again.
 func (b *backend) Authorize(ctx context.Context, secret string) (httpapi.Caller, error) {
 	if b.resolver.Enabled() {
 		defer metrics.MeasureSince(telemetry.ACLResolveToken, time.Now())
 	}
+	if b.server == nil {
+		caller, err := b.remote.Resolve(ctx, secret)
+		return httpapi.Caller(caller), err
+	}
 	leading := b.server.Leading()
 	caller, err := b.resolver.Resolve(b.server.Store(), secret)
-	if err != nil && !leading {
-		if err := b.server.WaitLeader(ctx); err != nil {
-			return httpapi.Caller{}, err
+	for began := time.Now(); err != nil && !leading; {
+		waited := b.server.WaitLeader(ctx)
+		if other, _ := b.server.OtherLeader(); waited != nil && other == "" {
+			return httpapi.Caller{}, notLeader(waited)
 		}
-		caller, err = b.resolver.Resolve(b.server.Store(), secret)
+		leading = waited == nil || time.Since(began) > lag
+		if caller, err = b.resolver.Resolve(b.server.Store(), secret); err == nil || leading {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return httpapi.Caller{}, ctx.Err()
+		case <-time.After(lag / 10):
+		}
 	}
 	return httpapi.Caller(caller), err
 }
 
 func (b *backend) BootstrapACLs(ctx context.Context, t *record.ACLToken) error {
-	return b.server.BootstrapACLs(ctx, t)
+	return notLeader(b.server.BootstrapACLs(ctx, t))
 }
 
 func (b *backend) SetAgentToken(ctx context.Context, kind agenttoken.Kind, secret string) error {
@@ -106,8 +147,8 @@ func (b *backend) SetAgentToken(ctx context.Context, kind agenttoken.Kind, secre
 }
 
 // aclTag is how members tell whether ACLs are on.
-func (b *backend) aclTag() string {
-	if b.config.ACL.Enabled {
+func (a *Agent) aclTag() string {
+	if a.config.ACL.Enabled {
 		return "1"
 	}
 	return "0"

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"strconv"
 	"sync"
@@ -19,11 +18,14 @@ import (
 	"github.com/lictor-dr/lictor/internal/agentconfig"
 	"github.com/lictor-dr/lictor/internal/agenttoken"
 	"github.com/lictor-dr/lictor/internal/datadir"
+	"github.com/lictor-dr/lictor/internal/forward"
+	"github.com/lictor-dr/lictor/internal/gossip"
 	"github.com/lictor-dr/lictor/internal/httpapi"
 	"github.com/lictor-dr/lictor/internal/localstate"
 	"github.com/lictor-dr/lictor/internal/logging"
 	"github.com/lictor-dr/lictor/internal/meshca"
 	"github.com/lictor-dr/lictor/internal/server"
+	"github.com/lictor-dr/lictor/internal/serverport"
 	"github.com/lictor-dr/lictor/internal/telemetry"
 	"github.com/lictor-dr/lictor/internal/userevent"
 	"github.com/lictor-dr/lictor/internal/version"
@@ -44,23 +46,35 @@ type Agent struct {
 	events    *userevent.Buffer
 	tokens    *agenttoken.Store // the agent's own
 	resolver  *aclresolve.Resolver
-	server    *server.Server
+	remote    *aclresolve.Remote // of a client agent
+	server    *server.Server     // nil on a client agent
 	local     *localstate.State
 	meshRoot  *meshca.Root // shown if the state has none; nil unless the mesh is enabled
 	handler   *httpapi.Handler
 	limiter   *httpapi.ConnLimiter
 	web       *http.Server
-	internal  net.Listener // holds the server port
-	sockets   []string     // paths of unix sockets
+	sockets   []string // paths of unix sockets
 	serving   sync.WaitGroup
-	failed    chan error // of a listener that broke
+	started   bool       // the PID file is there
+	failed    chan error // of what broke and ends the agent
 	leaving   chan struct{}
 	reloads   reloads
+
+	opened      time.Time
+	pool        *gossip.Pool
+	stopJoining context.CancelFunc // nil unless there is somebody to join
+	coordinates context.CancelFunc // nil unless the agent tells how far it is from others
+	hint        leaderHint
+	transport   *forward.Transport
+	port        *serverport.Port // of a server, as the rest
+	portLimiter *httpapi.ConnLimiter
+	requests    net.Listener // of other agents' requests
+	internal    *http.Server // answers them
 }
 
 // Open locks the data directory and settles the node ID. It prints nothing, and leaves nothing behind on an error.
 func Open(config *agentconfig.Config) (*Agent, error) {
-	a := &Agent{config: config, failed: make(chan error, 1), leaving: make(chan struct{}, 1)}
+	a := &Agent{config: config, opened: time.Now(), failed: make(chan error, 1), leaving: make(chan struct{}, 1)}
 	a.events = userevent.NewBuffer(eventTarget{a})
 	if config.DataDir != "" {
 		dir, err := datadir.Open(config.DataDir, version.Lictor)
@@ -80,36 +94,14 @@ func Open(config *agentconfig.Config) (*Agent, error) {
 func (a *Agent) Start(root hclog.InterceptLogger) error {
 	a.log, a.monitor = root.Named("agent"), logging.NewMonitor(root)
 	for _, step := range []func() error{
-		a.startTelemetry, a.holdServerPort, a.makeMeshRoot, a.openACLs, a.openLocal, a.startServer, a.writePIDFile, a.listen, a.startLocal,
-		a.startGauges, func() error { return a.startReloads(root) },
+		a.startTelemetry, a.openServerPort, a.makeMeshRoot, a.openACLs, a.openLocal, a.openPool, a.startServer, a.writePIDFile, a.listen,
+		a.serveRequests, a.startJoining, a.startLocal, a.startCoordinates, a.startGauges, func() error { return a.startReloads(root) },
 	} {
 		if err := step(); err != nil {
 			return errors.Join(err, a.Close())
 		}
 	}
 	a.log.Info("Consul agent running!")
-	return nil
-}
-
-// holdServerPort keeps the port that other servers will use. A cluster of one has nobody to talk to on it.
-func (a *Agent) holdServerPort() error {
-	address := netip.AddrPortFrom(a.config.BindAddr, uint16(a.config.ServerPort)).String()
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return fmt.Errorf("Failed to start Consul server: Failed to start RPC layer: %w", err)
-	}
-	a.internal = l
-	a.serving.Go(func() {
-		for {
-			c, err := l.Accept()
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			if err == nil {
-				c.Close()
-			}
-		}
-	})
 	return nil
 }
 
@@ -131,6 +123,9 @@ func (a *Agent) makeMeshRoot() error {
 }
 
 func (a *Agent) startServer() error {
+	if !a.config.Server {
+		return nil
+	}
 	s, err := server.New(a.serverConfig())
 	if err != nil {
 		return fmt.Errorf("Failed to start Consul server: %w", err)
@@ -142,7 +137,19 @@ func (a *Agent) startServer() error {
 func (a *Agent) serverConfig() server.Config {
 	c := server.DefaultConfig()
 	c.NodeID, c.Datacenter = a.config.NodeID, a.config.Datacenter
-	c.Address = netip.AddrPortFrom(a.config.AdvertiseAddr, uint16(a.config.ServerPort)).String()
+	c.Address = a.serverAddr().String()
+	c.Stream = a.port.RaftStream(a.serverAddr())
+	c.AwaitCluster = !a.config.Bootstrap && !a.config.DevMode
+	c.BootstrapExpect = a.config.BootstrapExpect
+	c.RejoinAgeMax = a.config.ServerRejoinAgeMax
+	c.Pool, c.ForceLeave = a.pool, func(name string) error { return a.pool.ForceLeave(name, false) }
+	c.FetchStats = func(ctx context.Context, address string) (*server.Stats, error) {
+		stats := new(server.Stats)
+		return stats, a.askServer(ctx, address, statsPath, "", stats)
+	}
+	c.FetchPeers = func(ctx context.Context, address string) (peers []string, err error) {
+		return peers, a.askServer(ctx, address, "/v1/status/peers", "", &peers)
+	}
 	if a.dir != nil && !a.config.DevMode {
 		c.Dir, c.Scratch = a.dir.Path("raft"), a.dir.Scratch()
 	}
@@ -159,6 +166,7 @@ func (a *Agent) serverConfig() server.Config {
 }
 
 func (a *Agent) writePIDFile() error {
+	a.started = true
 	if a.config.PIDFile == "" {
 		return nil
 	}
@@ -169,8 +177,15 @@ func (a *Agent) writePIDFile() error {
 	return nil
 }
 
-// Failed delivers the error of a listener that broke while the agent was running.
+// Failed delivers the error that ends the agent: a listener broke, or nobody could be joined.
 func (a *Agent) Failed() <-chan error { return a.failed }
+
+func (a *Agent) fail(err error) {
+	select {
+	case a.failed <- err:
+	default: // one is enough
+	}
+}
 
 // Reload takes over what may change while the agent runs. The log level is the logger's and thus the caller's business.
 func (a *Agent) Reload(c *agentconfig.Config) error {
@@ -178,12 +193,17 @@ func (a *Agent) Reload(c *agentconfig.Config) error {
 	a.telemetry.Reload(allowed, blocked)
 	a.handler.SetDebug(c.EnableDebug)
 	a.limiter.SetMax(c.Limits.HTTPMaxConnsPerClient)
+	a.handler.SetForwardRate(c.Limits.RPCRate, c.Limits.RPCMaxBurst)
 	a.tokens.Configure(c.ACL.Tokens)
 	a.warnOverridden()
 	a.local.SetDiscardCheckOutput(c.Checks.DiscardOutput)
 	if err := a.loadDefinitions(c); err != nil {
 		return err
 	}
+	if a.server == nil {
+		return nil
+	}
+	a.portLimiter.SetMax(c.Limits.RPCMaxConnsPerClient)
 	return a.server.Reload(c.Raft.SnapshotThreshold, c.Raft.SnapshotInterval, c.Raft.TrailingLogs)
 }
 
@@ -191,14 +211,18 @@ func (a *Agent) Reload(c *agentconfig.Config) error {
 func (a *Agent) Close() error {
 	var errs []error
 	a.reloads.end()
+	if a.stopJoining != nil {
+		a.stopJoining()
+	}
+	if a.coordinates != nil {
+		a.coordinates()
+	}
 	if a.local != nil {
 		a.local.Close()
 	}
-	if a.web != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
-		defer cancel()
-		if err := a.web.Shutdown(ctx); err != nil {
-			errs = append(errs, a.web.Close())
+	for _, web := range []*http.Server{a.web, a.internal} {
+		if web != nil {
+			errs = append(errs, shutDown(web))
 		}
 	}
 	for _, path := range a.sockets {
@@ -212,18 +236,34 @@ func (a *Agent) Close() error {
 	if a.server != nil {
 		errs = append(errs, a.server.Close())
 	}
+	if a.pool != nil {
+		errs = append(errs, a.pool.Close())
+	}
 	if a.telemetry != nil {
 		a.telemetry.Close()
 	}
-	if a.internal != nil {
-		errs = append(errs, a.internal.Close())
+	if a.port != nil {
+		errs = append(errs, a.port.Close())
+	}
+	if a.transport != nil {
+		a.transport.Close()
 	}
 	a.serving.Wait()
-	if a.config.PIDFile != "" && a.server != nil {
+	if a.config.PIDFile != "" && a.started {
 		os.Remove(a.config.PIDFile)
 	}
 	if a.dir != nil {
 		errs = append(errs, a.dir.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// shutDown ends an HTTP server, its requests after a while by force.
+func shutDown(web *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	if err := web.Shutdown(ctx); err != nil {
+		return web.Close()
+	}
+	return nil
 }

@@ -14,7 +14,8 @@ import (
 func (b *backend) debugConfig() map[string]any {
 	c := b.config
 	rpc := "tcp://" + netip.AddrPortFrom(c.BindAddr, uint16(c.ServerPort)).String()
-	member := "tcp://" + b.memberAddr().String()
+	rpcAdvertise := "tcp://" + b.serverAddr().String()
+	serf := "tcp://" + netip.AddrPortFrom(c.AdvertiseAddr, c.SerfLAN.Port()).String()
 	node, _ := b.registration()
 	meta := map[string]string{} // {} in JSON, not null
 	maps.Copy(meta, c.NodeMeta)
@@ -30,8 +31,8 @@ func (b *backend) debugConfig() map[string]any {
 		"HTTPMaxConnsPerClient": c.Limits.HTTPMaxConnsPerClient, "HTTPMaxHeaderBytes": c.HTTP.MaxHeaderBytes, "HTTPPort": c.HTTPPort,
 		"HTTPUseCache": c.HTTP.UseCache, "KVMaxValueSize": c.Limits.KVMaxValueSize, "LeaveOnTerm": c.LeaveOnTerminate,
 		"MaxQueryTime": c.MaxQueryTime.String(), "NodeID": c.NodeID, "NodeMeta": meta, "NodeName": c.NodeName, "PidFile": c.PIDFile,
-		"PrimaryDatacenter": c.Datacenter, "RPCAdvertiseAddr": member, "RPCBindAddr": rpc, "RPCHoldTimeout": c.RPCHoldTimeout.String(),
-		"SerfAdvertiseAddrLAN": member, "ServerMode": c.Server, "ServerPort": c.ServerPort, "SessionTTLMin": c.SessionTTLMin.String(),
+		"PrimaryDatacenter": c.Datacenter, "RPCAdvertiseAddr": rpcAdvertise, "RPCBindAddr": rpc, "RPCHoldTimeout": c.RPCHoldTimeout.String(),
+		"SerfAdvertiseAddrLAN": serf, "SerfBindAddrLAN": "tcp://" + c.SerfLAN.String(), "ServerMode": c.Server, "ServerPort": c.ServerPort, "SessionTTLMin": c.SessionTTLMin.String(),
 		"SkipLeaveOnInt": c.SkipLeaveOnInterrupt, "TaggedAddresses": node.TaggedAddresses, "TxnMaxReqLen": c.Limits.TxnMaxSize,
 		"Revision": version.ReadBuild().Revision, "Version": version.Consul, "VersionMetadata": version.Metadata,
 		"VersionPrerelease": version.Prerelease,

@@ -47,10 +47,7 @@ func (a *Agent) listen() error {
 func (a *Agent) serve(l net.Listener) {
 	a.serving.Go(func() {
 		if err := a.web.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			select {
-			case a.failed <- fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err):
-			default:
-			}
+			a.fail(fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err))
 		}
 	})
 }
@@ -70,6 +67,9 @@ func httpConfig(c *agentconfig.Config) (httpapi.Config, error) {
 		DefaultACLPolicy: "allow",
 		DownACLPolicy:    c.ACL.DownPolicy,
 		KeyListPolicy:    c.ACL.KeyListPolicy && c.ACL.Enabled,
+
+		HoldTimeout: c.RPCHoldTimeout, ForwardTimeout: c.Limits.RPCClientTimeout,
+		ForwardRate: c.Limits.RPCRate, ForwardBurst: c.Limits.RPCMaxBurst, DiscoveryMaxStale: c.DiscoveryMaxStale,
 	}
 	if c.ACL.Enabled {
 		h.DefaultACLPolicy = c.ACL.DefaultPolicy

@@ -10,16 +10,11 @@ import (
 
 // registration is what this server says of itself in the catalog: its node, and the service that all servers have.
 func (a *Agent) registration() (*record.Register, *record.NodeService) {
-	address := a.config.AdvertiseAddr.String()
-	family := "ipv4"
-	if !a.config.AdvertiseAddr.Is4() {
-		family = "ipv6"
-	}
 	meta := map[string]string{"consul-network-segment": "", "consul-version": version.Full}
 	maps.Copy(meta, a.config.NodeMeta)
 	node := &record.Register{
-		ID: a.config.NodeID, Node: a.config.NodeName, Address: address, Datacenter: a.config.Datacenter, NodeMeta: meta,
-		TaggedAddresses: map[string]string{"lan": address, "wan": address, "lan_" + family: address, "wan_" + family: address},
+		ID: a.config.NodeID, Node: a.config.NodeName, Address: a.config.AdvertiseAddr.String(), Datacenter: a.config.Datacenter, NodeMeta: meta,
+		TaggedAddresses: a.config.TaggedAddresses,
 	}
 	service := &record.NodeService{
 		ID: "consul", Service: "consul", Tags: []string{}, Port: a.config.ServerPort, Weights: &record.Weights{Passing: 1, Warning: 1},

@@ -146,6 +146,10 @@ var probes = []probe{
 	{endpoint: "PUT /v1/operator/autopilot/configuration", path: "/v1/operator/autopilot/configuration", body: `{}`},
 	{endpoint: "GET /v1/operator/autopilot/health", path: "/v1/operator/autopilot/health"},
 	{endpoint: "GET /v1/operator/autopilot/state", path: "/v1/operator/autopilot/state"},
+	{endpoint: "GET /v1/operator/keyring", path: "/v1/operator/keyring", allowed: 500}, // there is no pool
+	{endpoint: "POST /v1/operator/keyring", path: "/v1/operator/keyring", body: `{"Key":"x"}`, allowed: 500},
+	{endpoint: "PUT /v1/operator/keyring", path: "/v1/operator/keyring", body: `{"Key":"x"}`, allowed: 500},
+	{endpoint: "DELETE /v1/operator/keyring", path: "/v1/operator/keyring", body: `{"Key":"x"}`, allowed: 500},
 	{endpoint: "GET /v1/status/leader", path: "/v1/status/leader"},
 	{endpoint: "GET /v1/status/peers", path: "/v1/status/peers"},
 	{endpoint: "GET /debug/pprof/", path: "/debug/pprof/"},

@@ -62,7 +62,9 @@ func (a *Agent) startGauges() error {
 }
 
 func (g *gauger) record() {
-	g.agent.server.RecordGauges()
+	if g.agent.server != nil {
+		g.agent.server.RecordGauges()
+	}
 	now := g.agent.handler.Traffic()
 	metrics.IncrCounter(telemetry.RPCRequest, float32(now.Requests-g.last.Requests))
 	metrics.IncrCounter(telemetry.RPCQuery, float32(now.Queries-g.last.Queries))

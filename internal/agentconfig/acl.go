@@ -2,6 +2,7 @@ package agentconfig
 
 import (
 	"strings"
+	"time"
 
 	uuid "github.com/hashicorp/go-uuid"
 
@@ -12,7 +13,11 @@ import (
 type ACLConfig struct {
 	Enabled       bool
 	DefaultPolicy string // what holds where no rule does, "allow" or "deny" unless the operator erred
-	DownPolicy    string // checked and without effect: a server of the authoritative datacenter asks itself
+	// DownPolicy says what holds while no server tells a client agent about a token: "extend-cache", "async-cache", "allow" or "deny"
+	// unless the operator erred. Servers ask themselves.
+	DownPolicy string
+	// TokenTTL, PolicyTTL and RoleTTL are how long a client agent goes by what a server told it; 0 asks every time.
+	TokenTTL, PolicyTTL, RoleTTL time.Duration
 	// KeyListPolicy asks for the right to list a prefix of keys.
 	KeyListPolicy bool
 	// TokenPersistence keeps the tokens that are set over the API in the data directory.
@@ -28,6 +33,9 @@ func setACL(s *settings, c *Config) error {
 		Enabled:           s.boolean("acl.enabled"),
 		DefaultPolicy:     s.str("acl.default_policy"),
 		DownPolicy:        s.str("acl.down_policy"),
+		TokenTTL:          s.duration("acl.token_ttl"),
+		PolicyTTL:         s.duration("acl.policy_ttl"),
+		RoleTTL:           s.duration("acl.role_ttl"),
 		KeyListPolicy:     s.boolean("acl.enable_key_list_policy"),
 		TokenPersistence:  s.boolean("acl.enable_token_persistence"),
 		InitialManagement: strings.TrimSpace(s.str("acl.tokens.initial_management")),

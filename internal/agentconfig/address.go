@@ -21,7 +21,10 @@ func setAddresses(s *settings, c *Config) error {
 	if c.BindAddr, err = bindAddress(s.str("bind_addr")); err != nil {
 		return err
 	}
-	if c.AdvertiseAddr, err = advertiseAddress(s.str("advertise_addr"), c.BindAddr); err != nil {
+	if c.AdvertiseAddr, err = advertiseAddress(s, c.BindAddr); err != nil {
+		return err
+	}
+	if c.TaggedAddresses, err = taggedAddresses(s, c.AdvertiseAddr); err != nil {
 		return err
 	}
 	if c.ClientAddrs, err = clientAddresses(s.str("client_addr")); err != nil {
@@ -74,24 +77,34 @@ func parseIP(text string) (netip.Addr, bool) {
 	return a.Unmap(), err == nil
 }
 
+// oneAddress returns the IP address that a key holds, not a valid one if it holds none.
+func oneAddress(s *settings, path string) (netip.Addr, error) {
+	addrs, err := expand(path, s.str(path))
+	switch {
+	case err != nil:
+		return netip.Addr{}, err
+	case len(addrs) > 1:
+		return netip.Addr{}, fmt.Errorf("%s cannot contain multiple addresses", path)
+	case len(addrs) == 0:
+		return netip.Addr{}, nil
+	}
+	a, ok := parseIP(addrs[0])
+	if !ok {
+		return netip.Addr{}, fmt.Errorf("%s: not an IP address: %q", path, addrs[0])
+	}
+	return a, nil
+}
+
 // advertiseAddress returns the configured address, else the bind address, else, when that is an any-address, the
 // only suitable address of this host.
-func advertiseAddress(text string, bind netip.Addr) (netip.Addr, error) {
-	addrs, err := expand("advertise_addr", text)
-	if err != nil {
-		return netip.Addr{}, err
-	}
+func advertiseAddress(s *settings, bind netip.Addr) (netip.Addr, error) {
+	a, err := oneAddress(s, "advertise_addr")
 	switch {
-	case len(addrs) > 1:
-		return netip.Addr{}, errors.New("advertise_addr cannot contain multiple addresses")
-	case len(addrs) == 1:
-		a, ok := parseIP(addrs[0])
-		if !ok {
-			return netip.Addr{}, fmt.Errorf("advertise_addr: not an IP address: %q", addrs[0])
-		}
-		if a.IsUnspecified() {
-			return netip.Addr{}, errors.New("Advertise address cannot be 0.0.0.0, :: or [::]")
-		}
+	case err != nil:
+		return netip.Addr{}, err
+	case a.IsUnspecified():
+		return netip.Addr{}, errors.New("Advertise address cannot be 0.0.0.0, :: or [::]")
+	case a.IsValid():
 		return a, nil
 	case !bind.IsUnspecified():
 		return bind, nil
@@ -275,17 +288,4 @@ func numericID(s *settings, path string) (int, error) {
 		return -1, fmt.Errorf("%s: must be a numeric ID: %q", path, text)
 	}
 	return id, nil
-}
-
-// reservedFiles is how many file descriptors the agent needs besides client connections.
-const reservedFiles = 20
-
-// checkFileLimit makes sure that one client's connections cannot use up the file descriptors.
-func checkFileLimit(conns int) error {
-	limit, known := maxOpenFiles()
-	if known && conns > 0 && limit < uint64(conns)+reservedFiles {
-		return fmt.Errorf("system allows a max of %d file descriptors, but limits.http_max_conns_per_client: %d needs at least %d",
-			limit, conns, conns+reservedFiles)
-	}
-	return nil
 }

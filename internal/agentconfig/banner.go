@@ -6,34 +6,38 @@ import (
 )
 
 // Banner returns what the agent prints to stdout once its configuration has passed, in Consul's layout. The ports
-// are those that are open: -1 stands for what is off or not served. It is empty when logs are JSON, so that stdout
-// holds nothing else.
+// are those that are open: -1 stands for what is off or not served. Whether the gossip is encrypted also depends on the
+// keyring in the data directory, which is looked for now. The banner is empty when logs are JSON, so that stdout holds
+// nothing else.
 func (c *Config) Banner(version string) string {
 	if c.Log.JSON {
 		return ""
+	}
+	segment, reporting := "<all>", "     Reporting Enabled: false\n"
+	if !c.Server {
+		segment, reporting = "", ""
 	}
 	return fmt.Sprintf(`==> Starting Consul agent...
                Version: '%s'
             Build Date: '%s'
                Node ID: '%s'
              Node name: '%s'
-            Datacenter: '%s' (Segment: '<all>')
+            Datacenter: '%s' (Segment: '%s')
                 Server: %t (Bootstrap: %t)
            Client Addr: %v (HTTP: %d, HTTPS: -1, gRPC: -1, gRPC-TLS: -1, DNS: -1)
-          Cluster Addr: %s (LAN: -1, WAN: -1)
-     Gossip Encryption: false
+          Cluster Addr: %s (LAN: %d, WAN: -1)
+     Gossip Encryption: %t
       Auto-Encrypt-TLS: false
            ACL Enabled: %t
-     Reporting Enabled: false
-    ACL Default Policy: %s
+%s    ACL Default Policy: %s
              HTTPS TLS: Verify Incoming: false, Verify Outgoing: false, Min Version: TLSv1_2
               gRPC TLS: Verify Incoming: false, Min Version: TLSv1_2
       Internal RPC TLS: Verify Incoming: false, Verify Outgoing: false (Verify Hostname: false), Min Version: TLSv1_2
 
 ==> Log data will now stream in as it occurs:
 
-`, version, buildDate(), c.NodeID, c.NodeName, c.Datacenter, c.Server, c.Bootstrap,
-		c.ClientAddrs, c.HTTPPort, c.AdvertiseAddr, c.ACL.Enabled, c.ACL.DefaultPolicy)
+`, version, buildDate(), c.NodeID, c.NodeName, c.Datacenter, segment, c.Server, c.Bootstrap,
+		c.ClientAddrs, c.HTTPPort, c.AdvertiseAddr, c.SerfLAN.Port(), c.encrypts(), c.ACL.Enabled, reporting, c.ACL.DefaultPolicy)
 }
 
 // buildDate is the time of the commit the binary was built from, as far as it is known.

@@ -10,7 +10,8 @@ import (
 	"github.com/lictor-dr/lictor/internal/record"
 )
 
-// Config is the configuration an agent runs with. Everything in it is checked, resolved and has effect.
+// Config is the configuration an agent runs with. Everything in it is checked, resolved and has effect, except that a client agent has
+// no use for what concerns servers alone: Raft, autopilot, bootstrapping.
 type Config struct {
 	// NodeName is the node's name, the host's name by default; trimmed, never empty.
 	NodeName string
@@ -24,19 +25,24 @@ type Config struct {
 	Datacenter string
 	// DataDir is where state is kept. Under DevMode it may be empty, and holds no Raft state when given.
 	DataDir string
-	// DevMode asks for a server that keeps Raft's state in memory and elects itself, Bootstrap or not.
+	// DevMode asks for an agent that keeps the state of Raft and of the gossip in memory; a server elects itself, Bootstrap or not.
 	DevMode bool
-	// Server is always true: client agents are not served by this release.
+	// Server tells a server from a client agent, which sends to servers what they alone can answer.
 	Server bool
 	// Bootstrap asks the server to elect itself while it has no state. BootstrapExpect 1 means the same.
 	Bootstrap bool
-	// BootstrapExpect is the number of servers to wait for: 0, or 1 when it was given as 1.
+	// BootstrapExpect is how many servers without state, this one included, must know each other before they elect a leader. It is 0 if
+	// the server waits to be taken into a cluster, and also when Bootstrap was given; 1 goes with Bootstrap.
 	BootstrapExpect int
 
 	// BindAddr is the address of the server port; it may be an any-address.
 	BindAddr netip.Addr
-	// AdvertiseAddr is the address other servers reach this one by; never an any-address.
+	// AdvertiseAddr is the address other agents reach this one by; never an any-address.
 	AdvertiseAddr netip.Addr
+	// TaggedAddresses are all addresses that the catalog shows for this node, by name: lan, wan, lan_ipv4, …, and the operator's own.
+	TaggedAddresses map[string]string
+	// SerfLAN is where the gossip listens. It advertises AdvertiseAddr with the same port.
+	SerfLAN netip.AddrPort
 	// ServerPort is the internal port, 1 to 65535.
 	ServerPort int
 	// ClientAddrs are the resolved addresses of client_addr; empty means no client listeners.
@@ -48,7 +54,18 @@ type Config struct {
 	// UnixSockets says how the files of unix listeners are to be owned.
 	UnixSockets UnixSocketConfig
 
-	// Limits bounds what clients may ask for.
+	// JoinConfig is how the agent gets into a pool and out of it.
+	JoinConfig
+	// Gossip says how fast news travels in the pool, and failures are seen.
+	Gossip GossipConfig
+	// SerfAllowed are the networks that members of the pool must come from; empty allows all.
+	SerfAllowed []netip.Prefix
+	// Encrypt is the encryption of the gossip.
+	Encrypt EncryptConfig
+	// DisableCoordinates keeps the agent from finding out and telling how far it is from others.
+	DisableCoordinates bool
+
+	// Limits bounds what clients may ask for, and what the agent asks of servers.
 	Limits LimitsConfig
 	// HTTP is http_config and its like.
 	HTTP HTTPConfig
@@ -66,15 +83,13 @@ type Config struct {
 	MaxQueryTime time.Duration
 	// RPCHoldTimeout is how long a request waits for a leader before it fails.
 	RPCHoldTimeout time.Duration
+	// DiscoveryMaxStale, when positive, lets any server answer reads of catalog and health whose own state is not older than that.
+	DiscoveryMaxStale time.Duration
 	// Raft tunes the Raft library.
 	Raft RaftConfig
 	// Autopilot is the autopilot configuration of a cluster that has none yet.
 	Autopilot record.Autopilot
 
-	// LeaveOnTerminate makes SIGTERM leave gracefully instead of just stopping.
-	LeaveOnTerminate bool
-	// SkipLeaveOnInterrupt makes SIGINT stop without a graceful leave.
-	SkipLeaveOnInterrupt bool
 	// ConnectEnabled shows a root of the service mesh's certificate authority to clients that wait for one. The mesh is not served.
 	ConnectEnabled bool
 	// EnableDebug opens the profiling endpoints under /debug/pprof.
@@ -103,13 +118,6 @@ type UnixSocketConfig struct {
 	UID  int          // owner; -1 leaves it
 	GID  int          // group; -1 leaves it
 	Mode *os.FileMode // permissions; nil leaves them
-}
-
-// LimitsConfig is the part of limits that is served.
-type LimitsConfig struct {
-	HTTPMaxConnsPerClient int // open HTTP connections per client address; 0 or less is unlimited
-	KVMaxValueSize        int // bytes of one value written through the KV endpoint
-	TxnMaxSize            int // bytes of the body of a transaction
 }
 
 // CheckConfig says how checks are carried out.
@@ -190,26 +198,15 @@ var steps = []func(*settings, *Config) error{
 	setProcess,
 	setTelemetry,
 	checkTLS,
-	checkEncrypt,
+	setGossip,
+	setEncrypt,
 	warnSettings,
 	checkDefinitions,
 	setChecks,
 	setACL,
 	setRole,
+	setJoin,
 	refuseUnserved,
-}
-
-func setLimits(s *settings, c *Config) error {
-	c.Limits = LimitsConfig{
-		HTTPMaxConnsPerClient: s.integer("limits.http_max_conns_per_client"),
-		KVMaxValueSize:        s.integer("limits.kv_max_value_size"),
-		TxnMaxSize:            s.integer("limits.txn_max_req_len"),
-	}
-	c.SessionTTLMin = s.duration("session_ttl_min")
-	c.DefaultQueryTime = s.duration("default_query_time")
-	c.MaxQueryTime = s.duration("max_query_time")
-	c.RPCHoldTimeout = s.duration("performance.rpc_hold_timeout")
-	return checkFileLimit(c.Limits.HTTPMaxConnsPerClient)
 }
 
 func setChecks(s *settings, c *Config) error {
@@ -337,8 +334,6 @@ func setProcess(s *settings, c *Config) error {
 		Syslog:         s.boolean("enable_syslog"),
 		SyslogFacility: strings.ToUpper(s.str("syslog_facility")),
 	}
-	c.LeaveOnTerminate = s.boolean("leave_on_terminate")
-	c.SkipLeaveOnInterrupt = s.boolean("skip_leave_on_interrupt")
 	c.EnableDebug = s.boolean("enable_debug")
 	c.ConnectEnabled = s.boolean("connect.enabled")
 	c.PIDFile = s.str("pid_file")

@@ -1,7 +1,9 @@
 package agentconfig
 
 import (
+	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -119,11 +121,19 @@ func TestValidationErrors(t *testing.T) {
 		{"socket owner", `unix_sockets { user = "root" }`, `unix_sockets.user: must be a numeric ID: "root"`},
 		{"socket mode", `unix_sockets { mode = "rwx" }`, `unix_sockets.mode: not an octal file mode: "rwx"`},
 		{"negative size", `limits { kv_max_value_size = -1 }`, "1 error occurred:\n\t* limits.kv_max_value_size: cannot be negative: -1\n\n"},
-		{"client agent", `server = false bootstrap_expect = 0`, "client agents are not served by this release: set 'server = true' (-server) to run a server"},
-		{"cluster", `bootstrap_expect = 3`, "bootstrap_expect = 3: clusters are not served by this release, the server would wait for ever for the others: " +
-			"set 'bootstrap_expect = 1' (-bootstrap-expect=1) to run a server of its own"},
-		{"no bootstrap", `bootstrap_expect = 0`, "joining is not served by this release, so a server that does not bootstrap would wait for ever for a leader: " +
-			"set 'bootstrap_expect = 1' (-bootstrap-expect=1)"},
+		{"serf address", `serf_lan = "lan"`, `serf_lan: not an IP address: "lan"`},
+		{"serf addresses", `serf_lan = "127.0.0.1 127.0.0.2"`, "serf_lan cannot contain multiple addresses"},
+		{"key length", `encrypt = "c2VjcmV0"`, "Failed to configure keyring: Invalid key: key size must be 16, 24 or 32 bytes"},
+		{"IPv4 variant", `advertise_addr_ipv4 = "::1"`, `advertise_addr_ipv4: not an IPv4 address to advertise: "::1"`},
+		{"IPv6 variant", `advertise_addr_ipv6 = "::"`, `advertise_addr_ipv6: not an IPv6 address to advertise: "::"`},
+		{"several", `advertise_addr_ipv6 = "::1 ::2"`, "advertise_addr_ipv6 cannot contain multiple addresses"},
+		{"no gossip", `gossip_lan { gossip_nodes = 0 probe_interval = "0s" }`, "2 errors occurred:\n\t* gossip_lan.gossip_nodes: must be positive: 0\n\t" +
+			"* gossip_lan.probe_interval: must be positive: 0s\n\n"},
+		{"never forgotten", `reconnect_timeout = "0s"`, "1 error occurred:\n\t* reconnect_timeout: must be positive: 0s\n\n"},
+		{"no pause", `retry_interval = "0s"`, "1 error occurred:\n\t* retry_interval: must be positive: 0s\n\n"},
+		{"negative attempts", `retry_max = -1`, "1 error occurred:\n\t* retry_max: cannot be negative: -1\n\n"},
+		{"negative times", `acl { token_ttl = "-1s" } limits { rpc_client_timeout = "-1s" }`, "2 errors occurred:\n\t* acl.token_ttl: cannot be negative: -1s\n\t" +
+			"* limits.rpc_client_timeout: cannot be negative: -1s\n\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -145,10 +155,43 @@ func TestValidationErrors(t *testing.T) {
 	}
 }
 
+// What must be positive takes no 0, and what must not be negative takes it.
+func TestSigns(t *testing.T) {
+	const positive, notNegative = "must be positive: ", "cannot be negative: "
+	for key, want := range map[string]string{
+		"gossip_lan.gossip_interval": positive, "gossip_lan.probe_interval": positive, "gossip_lan.probe_timeout": positive,
+		"gossip_lan.gossip_nodes": positive, "gossip_lan.suspicion_mult": positive, "gossip_lan.retransmit_mult": positive,
+		"retry_interval": positive, "reconnect_timeout": positive,
+		"retry_max": notNegative, "limits.rpc_max_burst": notNegative, "limits.rpc_handshake_timeout": notNegative,
+		"limits.rpc_client_timeout": notNegative, "discovery_max_stale": notNegative, "performance.leave_drain_time": notNegative,
+		"advertise_reconnect_timeout": notNegative, "acl.token_ttl": notNegative, "acl.policy_ttl": notNegative, "acl.role_ttl": notNegative,
+	} {
+		unit := ""
+		if keyByPath[key].kind == kindDuration {
+			unit = "s"
+		}
+		hcl := func(n string) string {
+			text := n
+			if unit != "" {
+				text = strconv.Quote(n + unit)
+			}
+			if block, name, ok := strings.Cut(key, "."); ok {
+				return fmt.Sprintf("%s { %s = %s }", block, name, text)
+			}
+			return fmt.Sprintf("%s = %s", key, text)
+		}
+		if _, _, err := client(t, hcl("-1")); err == nil || !strings.Contains(err.Error(), key+": "+want+"-1"+unit) {
+			t.Errorf("%s: %v", hcl("-1"), err)
+		}
+		if _, _, err := client(t, hcl("0")); (err != nil) != (want == positive) {
+			t.Errorf("%s: %v", hcl("0"), err)
+		}
+	}
+}
+
 func TestDevErrors(t *testing.T) {
 	for args, want := range map[string]string{
 		"-bootstrap-expect=1": "'bootstrap_expect > 0' not allowed in dev mode",
-		"-server=false":       "client agents are not served by this release: set 'server = true' (-server) to run a server",
 	} {
 		if _, _, err := load(t, "-dev", "-node=n", args); err == nil || err.Error() != want {
 			t.Errorf("-dev %s: %v, want %s", args, err, want)

@@ -65,6 +65,22 @@ func TestUsageNamesEveryFlag(t *testing.T) {
 	}
 }
 
+// The help keeps the flags apart that ask for what is not served.
+func TestHelpTellsWhatIsServed(t *testing.T) {
+	served, rest := Describe()
+	for name := range strings.FieldsSeq(`server bootstrap-expect retry-join retry-interval retry-max join rejoin serf-lan-bind serf-lan-port
+		serf-lan-allowed-cidrs encrypt disable-keyring-file node-id advertise`) {
+		if served.Lookup(name) == nil || rest.Lookup(name) != nil {
+			t.Errorf("-%s is served", name)
+		}
+	}
+	for name := range strings.FieldsSeq(`retry-join-wan serf-wan-bind serf-wan-port serf-wan-allowed-cidrs advertise-wan dns-port protocol`) {
+		if served.Lookup(name) != nil || rest.Lookup(name) == nil {
+			t.Errorf("-%s is not served", name)
+		}
+	}
+}
+
 func TestEveryKeyFlagIsTyped(t *testing.T) {
 	for _, spec := range keyFlags {
 		k := keyByPath[spec.key]

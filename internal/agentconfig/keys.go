@@ -53,10 +53,10 @@ var addressKeys = slices.Concat(
 var joinKeys = slices.Concat(
 	define(kindList, "retry_join", "retry_join_wan"),
 	define(kindInt, "retry_max", "retry_max_wan"),
-	define(kindBool, "rejoin_after_leave", "leave_on_terminate", "disable_coordinates"),
+	define(kindBool, "rejoin_after_leave", "disable_coordinates"),
+	define(kindBool, "leave_on_terminate", "skip_leave_on_interrupt"), // their defaults depend on the role
 	define(kindDuration, "advertise_reconnect_timeout"),
 	[]key{
-		{path: "skip_leave_on_interrupt", kind: kindBool, def: true},
 		{path: "retry_interval", kind: kindDuration, def: "30s"},
 		{path: "retry_interval_wan", kind: kindDuration, def: "30s"},
 		{path: "reconnect_timeout", kind: kindDuration, def: "72h"},

@@ -1,6 +1,7 @@
 package agentconfig
 
 import (
+	"fmt"
 	"io"
 	"net/netip"
 	"os"
@@ -10,6 +11,9 @@ import (
 	"testing"
 	"time"
 )
+
+// defaultLimits are those of an agent that is not told otherwise.
+var defaultLimits = LimitsConfig{200, 524288, 524288, 100, 5 * time.Second, -1, 1000, time.Minute}
 
 // load runs Load on a command line.
 func load(t *testing.T, args ...string) (*Config, []string, error) {
@@ -26,6 +30,12 @@ func server(t *testing.T, hcl string, args ...string) (*Config, []string, error)
 	t.Helper()
 	base := []string{"-server", "-bootstrap-expect=1", "-data-dir", t.TempDir(), "-bind", "127.0.0.1", "-node", "n1"}
 	return load(t, append(append(base, "-hcl", hcl), args...)...)
+}
+
+// client loads HCL on top of what a client agent needs to start.
+func client(t *testing.T, hcl string, args ...string) (*Config, []string, error) {
+	t.Helper()
+	return load(t, append([]string{"-data-dir", t.TempDir(), "-bind", "127.0.0.1", "-node", "n1", "-hcl", hcl}, args...)...)
 }
 
 func mustServer(t *testing.T, hcl string, args ...string) *Config {
@@ -67,10 +77,9 @@ func TestDefaults(t *testing.T) {
 		"role":         c.Server && c.Bootstrap && c.BootstrapExpect == 1,
 		"addresses":    c.BindAddr.String() == "127.0.0.1" && c.AdvertiseAddr.String() == "127.0.0.1" && c.ServerPort == 8300,
 		"listeners":    slices.Equal(c.HTTPListeners, []Listener{{"tcp", "127.0.0.1:8500"}}) && c.HTTPPort == 8500,
-		"limits":       c.Limits == LimitsConfig{200, 524288, 524288},
+		"limits":       c.Limits == defaultLimits,
 		"times":        c.DefaultQueryTime == 300*time.Second && c.MaxQueryTime == 600*time.Second && c.RPCHoldTimeout == 7*time.Second,
 		"raft":         c.Raft == RaftConfig{5, 5 * time.Second, 5 * time.Second, 2500 * time.Millisecond, 16384, 30 * time.Second, 10240, false},
-		"leaving":      !c.LeaveOnTerminate && c.SkipLeaveOnInterrupt,
 		"log":          c.Log == LogConfig{Level: "INFO", RotateDuration: 24 * time.Hour, SyslogFacility: "LOCAL0"},
 		"debug":        !c.EnableDebug,
 		"unix sockets": c.UnixSockets == UnixSocketConfig{UID: -1, GID: -1},
@@ -251,7 +260,9 @@ func TestServedKeys(t *testing.T) {
 	if n := c.HTTP.AllowWriteFrom; len(n) != 1 || n[0].String() != "10.0.0.0/8" || c.HTTP.MaxHeaderBytes != 4096 || !c.HTTP.AllowUnprintablePaths {
 		t.Errorf("http: %+v", c.HTTP)
 	}
-	if c.Limits != (LimitsConfig{7, 8, 524288}) {
+	want := defaultLimits
+	want.HTTPMaxConnsPerClient, want.KVMaxValueSize = 7, 8
+	if c.Limits != want {
 		t.Errorf("limits: %+v", c.Limits)
 	}
 	if c.Raft != (RaftConfig{1, time.Second, time.Second, 500 * time.Millisecond, 16384, 90 * time.Minute, 5, true}) {
@@ -299,8 +310,7 @@ func TestDeprecatedNames(t *testing.T) {
 		name, hcl string
 		want      []string
 	}{
-		{"list", `start_join = ["a"]`, []string{old("start_join", "retry_join"),
-			"The 'retry_join' field is accepted, but joining is not served by this release: this server forms a cluster of its own"}},
+		{"list", `start_join = ["a"]`, []string{old("start_join", "retry_join")}},
 		{"ui", `ui = false`, []string{old("ui", "ui_config.enabled")}},
 		{"tls version", `tls_min_version = "tls12"`, []string{old("tls_min_version", "tls.defaults.tls_min_version"),
 			"'tls_min_version' value 'tls12' is deprecated, please specify 'TLSv1_2' instead"}},
@@ -457,7 +467,8 @@ func TestBanner(t *testing.T) {
 		"\n               Node ID: 'abcdef01-2345-6789-abcd-ef0123456789'\n             Node name: 'n1'\n",
 		"\n            Datacenter: 'dc1' (Segment: '<all>')\n                Server: true (Bootstrap: true)\n",
 		"\n           Client Addr: [127.0.0.1] (HTTP: 8500, HTTPS: -1, gRPC: -1, gRPC-TLS: -1, DNS: -1)\n",
-		"\n          Cluster Addr: 127.0.0.1 (LAN: -1, WAN: -1)\n",
+		"\n          Cluster Addr: 127.0.0.1 (LAN: 8301, WAN: -1)\n     Gossip Encryption: false\n      Auto-Encrypt-TLS: false\n",
+		"\n           ACL Enabled: false\n     Reporting Enabled: false\n    ACL Default Policy: allow\n",
 		"\n\n==> Log data will now stream in as it occurs:\n\n",
 	} {
 		if !strings.Contains(got, line) {
@@ -466,5 +477,45 @@ func TestBanner(t *testing.T) {
 	}
 	if c.Log.JSON = true; c.Banner("1.21.4") != "" {
 		t.Error("JSON logs and a banner do not go together")
+	}
+}
+
+func TestBannerOfAClient(t *testing.T) {
+	c, _, err := client(t, `node_id = "abcdef01-2345-6789-abcd-ef0123456789" acl { enabled = true } ports { serf_lan = 7 }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := c.Banner("1.21.4")
+	for _, line := range []string{
+		"\n            Datacenter: 'dc1' (Segment: '')\n                Server: false (Bootstrap: false)\n",
+		"(LAN: 7, WAN: -1)\n", "\n           ACL Enabled: true\n    ACL Default Policy: allow\n",
+	} {
+		if !strings.Contains(got, line) {
+			t.Errorf("banner lacks %q:\n%s", line, got)
+		}
+	}
+}
+
+func TestBannerTellsOfEncryption(t *testing.T) {
+	keyring := t.TempDir()
+	if err := os.Mkdir(filepath.Join(keyring, "serf"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(keyring, "serf"), "local.keyring", "[]")
+	for _, tt := range []struct {
+		name, hcl, dir string
+		want           bool
+	}{
+		{"no key", ``, t.TempDir(), false},
+		{"key", `encrypt = "` + testKey + `"`, t.TempDir(), true},
+		{"keyring", ``, keyring, true},
+		{"keyring that is not read", `disable_keyring_file = true`, keyring, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := mustServer(t, tt.hcl, "-data-dir", tt.dir)
+			if line := fmt.Sprintf("\n     Gossip Encryption: %t\n", tt.want); !strings.Contains(c.Banner("1.21.4"), line) {
+				t.Errorf("banner lacks %q:\n%s", line, c.Banner("1.21.4"))
+			}
+		})
 	}
 }

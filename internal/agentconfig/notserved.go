@@ -16,55 +16,34 @@ type rule struct {
 
 // Reasons that several keys share.
 const (
-	noJoin     = "joining is not served by this release: this server forms a cluster of its own"
-	noGossip   = "gossip is not served by this release: this server forms a cluster of its own"
 	noWAN      = "WAN federation is not served by this release"
 	noHTTPS    = "HTTPS is not served by this release: no listener is opened"
 	noDNS      = "DNS is not served"
 	noGRPC     = "gRPC is not served"
 	noMesh     = "the service mesh is not served"
 	noUI       = "the web UI is not served"
-	noCatalog  = "the catalog is not served by this release"
 	noCirconus = "metrics are not sent to Circonus: telemetry has statsd, DogStatsD and Prometheus"
 )
 
 // notServed lists the keys that are accepted with one warning. A release that learns to serve a key deletes its
 // line. Part of it is outside of the product for good: DNS, gRPC, the mesh, the web UI.
 var notServed = []rule{
-	{key: "retry_join", why: noJoin},
 	{key: "retry_join_wan", why: noWAN},
-	{key: "retry_interval", why: noJoin},
 	{key: "retry_interval_wan", why: noWAN},
-	{key: "retry_max", why: noJoin},
 	{key: "retry_max_wan", why: noWAN},
-	{key: "rejoin_after_leave", why: noJoin},
-	{key: "server_rejoin_age_max", why: noJoin},
-	{key: "reconnect_timeout", why: noGossip},
 	{key: "reconnect_timeout_wan", why: noWAN},
-	{key: "gossip_lan", why: noGossip},
 	{key: "gossip_wan", why: noWAN},
-	{key: "disable_coordinates", why: "network coordinates are not served by this release"},
-	{key: "serf_lan", why: noGossip},
 	{key: "serf_wan", why: noWAN},
-	{key: "ports.serf_lan", why: noGossip},
 	{key: "ports.serf_wan", why: noWAN, harmless: notPositive},
-	{key: "protocol", why: noGossip},
+	{key: "protocol", why: "the agents of this release speak one version of the gossip protocol"},
 	{key: "primary_datacenter", why: noWAN},
 	{key: "advertise_addr_wan", why: noWAN},
 	{key: "advertise_addr_wan_ipv4", why: noWAN},
 	{key: "advertise_addr_wan_ipv6", why: noWAN},
 	{key: "translate_wan_addrs", why: noWAN},
-	{key: "advertise_addr_ipv4", why: noCatalog},
-	{key: "advertise_addr_ipv6", why: noCatalog},
-	{key: "tagged_addresses", why: noCatalog},
 	{key: "locality", why: "localities are not served"},
 	{key: "enable_agent_tls_for_checks", why: "TLS is not served by this release"},
-	{key: "discovery_max_stale", why: noCatalog},
 	{key: "cache", why: "the agent cache is not served by this release"},
-	{key: "performance.leave_drain_time", why: noJoin},
-	{key: "limits.rpc_rate", why: "requests to other servers are not served by this release", harmless: negative},
-	{key: "limits.rpc_max_burst", why: "requests to other servers are not served by this release"},
-	{key: "limits.rpc_client_timeout", why: "requests to other servers are not served by this release"},
 	{key: "telemetry.circonus_api_app", why: noCirconus},
 	{key: "telemetry.circonus_api_token", why: noCirconus},
 	{key: "telemetry.circonus_api_url", why: noCirconus},
@@ -113,16 +92,11 @@ var notServed = []rule{
 // protected lists the keys that protect data, secrets or access and are not served yet. Load refuses to go on
 // when one of them is in use. A release that learns to serve a key deletes its line.
 var protected = []rule{
-	{key: "encrypt", why: "gossip encryption"},
-	{key: "disable_keyring_file", why: "gossip encryption"},
 	{key: "tls.defaults", why: "TLS"},
 	{key: "tls.internal_rpc", why: "TLS"},
 	{key: "tls.https", why: "TLS"},
 	{key: "server_name", why: "TLS"},
-	{key: "serf_lan_allowed_cidrs", why: "limits on who may join"},
 	{key: "serf_wan_allowed_cidrs", why: "limits on who may join"},
-	{key: "limits.rpc_max_conns_per_client", why: "connection limits of the server port", harmless: notPositive},
-	{key: "limits.rpc_handshake_timeout", why: "time limits of handshakes", harmless: noTime},
 	{key: "limits.https_handshake_timeout", why: "time limits of handshakes", harmless: noTime},
 	{key: "limits.request_limits.mode", why: "request limits"},
 	{key: "connect.enable_mesh_gateway_wan_federation", why: "WAN federation through mesh gateways"},
@@ -137,16 +111,14 @@ var protected = []rule{
 var silent = []string{
 	// Always set by test harnesses, and without effect: the mesh and peering are not there either way.
 	"connect.enabled", "peering.enabled",
-	// Mean nothing without encrypt, auto_encrypt.tls, auto_config.enabled and a request limit mode, which are refused.
-	"encrypt_verify_incoming", "encrypt_verify_outgoing", "auto_encrypt", "auto_config",
+	// Mean nothing without auto_encrypt.tls, auto_config.enabled and a request limit mode, which are refused.
+	"auto_encrypt", "auto_config",
 	"limits.request_limits.read_rate", "limits.request_limits.write_rate",
 	// Tuning of parts that are built in another way: there is no xDS server or choice of log store.
 	"rpc.enable_streaming", "use_streaming_backend", "raft_logstore",
 	"performance.grpc_keepalive_interval", "performance.grpc_keepalive_timeout", "performance.enable_xds_load_balancing",
 	"ports.proxy_min_port", "ports.proxy_max_port", "ports.sidecar_min_port", "ports.sidecar_max_port",
 	"ports.expose_min_port", "ports.expose_max_port",
-	// How agents behave that must ask other servers about tokens. This server asks its own state.
-	"acl.token_ttl", "acl.policy_ttl", "acl.role_ttl",
 	// This agent never calls home.
 	"disable_update_check", "disable_anonymous_signature",
 	"telemetry.retry_failed_connection", "telemetry.enable_host_metrics", "telemetry.disable_per_tenancy_usage_metrics",
@@ -157,8 +129,6 @@ var silent = []string{
 	"check_deregister_interval_min", "check_reap_interval", "sync_coordinate_interval_min", "sync_coordinate_rate_target",
 	"segment_limit", "segment_name_limit", "consul", "license_poll_base_time", "license_poll_max_time",
 	"license_update_base_time", "license_update_max_time",
-	// Only client agents use it, and a server refuses it.
-	"advertise_reconnect_timeout",
 	// Refused by name when not empty.
 	"segment", "segments",
 }
@@ -277,7 +247,6 @@ func isDefault(path string, v any) bool {
 }
 
 func notPositive(v any) bool { n, ok := v.(int); return ok && n <= 0 }
-func negative(v any) bool    { n, ok := v.(float64); return ok && n < 0 }
 func noTime(v any) bool      { s, _ := v.(string); return sameDuration(s, "0s") }
 
 // onlyClusterID accepts the one setting that test harnesses write into connect.ca_config.

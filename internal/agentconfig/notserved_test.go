@@ -23,7 +23,15 @@ var servedKeys = strings.Fields(`node_name node_id node_meta disable_host_node_i
 	session_ttl_min limits.txn_max_req_len telemetry.metrics_prefix telemetry.disable_hostname
 	telemetry.prometheus_retention_time telemetry.filter_default telemetry.prefix_filter telemetry.statsd_address
 	telemetry.statsite_address telemetry.dogstatsd_addr telemetry.dogstatsd_tags
-	auto_reload_config http_config.use_cache`)
+	auto_reload_config http_config.use_cache
+	retry_join retry_interval retry_max rejoin_after_leave server_rejoin_age_max reconnect_timeout advertise_reconnect_timeout
+	performance.leave_drain_time serf_lan ports.serf_lan serf_lan_allowed_cidrs disable_coordinates
+	gossip_lan.gossip_interval gossip_lan.gossip_nodes gossip_lan.probe_interval gossip_lan.probe_timeout
+	gossip_lan.suspicion_mult gossip_lan.retransmit_mult
+	encrypt encrypt_verify_incoming encrypt_verify_outgoing disable_keyring_file
+	limits.rpc_max_conns_per_client limits.rpc_handshake_timeout limits.rpc_rate limits.rpc_max_burst limits.rpc_client_timeout
+	acl.token_ttl acl.policy_ttl acl.role_ttl
+	discovery_max_stale advertise_addr_ipv4 advertise_addr_ipv6 tagged_addresses`)
 
 // Every key has one fate: nothing may be parsed and then forgotten.
 func TestEveryKeyHasAFate(t *testing.T) {
@@ -73,9 +81,13 @@ func TestRulesNameKeys(t *testing.T) {
 }
 
 func TestNotServedWarnings(t *testing.T) {
-	own := "joining is not served by this release: this server forms a cluster of its own"
 	tests := []struct{ name, hcl, want string }{
-		{"retry_join", `retry_join = ["a"]`, "The 'retry_join' field is accepted, but " + own},
+		{"cluster", `retry_join = ["a"] retry_max = 3 gossip_lan { gossip_nodes = 4 } serf_lan = "127.0.0.2" disable_coordinates = true
+			tagged_addresses { lan = "127.0.0.1" mine = "x" } discovery_max_stale = "1s" limits { rpc_rate = 5 } rejoin_after_leave = true`, ""},
+		{"WAN", `retry_join_wan = ["a"]`, "The 'retry_join_wan' field is accepted, but WAN federation is not served by this release"},
+		{"protocol", `protocol = 3`, "The 'protocol' field is accepted, but the agents of this release speak one version of the gossip protocol"},
+		{"tagged address of the agent's own", `tagged_addresses { lan = "10.0.0.1" }`, "The 'tagged_addresses.lan' field is accepted, " +
+			"but the agent fills it in itself, with 127.0.0.1: use advertise_addr, advertise_addr_ipv4 or advertise_addr_ipv6"},
 		{"block names its keys", `dns_config { only_passing = true allow_stale = false }`,
 			"The 'dns_config.allow_stale', 'dns_config.only_passing' fields are accepted, but DNS is not served"},
 		{"open block", `connect { enabled = true ca_provider = "vault" }`, "The 'connect.ca_provider' field is accepted, but the service mesh is not served"},
@@ -119,19 +131,17 @@ func TestNotServedWarnings(t *testing.T) {
 }
 
 func TestProtectedKeysAreRefused(t *testing.T) {
-	const secret = "c2VjcmV0c2VjcmV0c2VjcmV0" // also valid base64, as encrypt asks for
+	const secret = "c2VjcmV0c2VjcmV0c2VjcmV0"
 	tests := []struct{ hcl, names string }{
-		{`encrypt = "` + secret + `"`, "encrypt: gossip encryption"},
-		{`disable_keyring_file = true`, "disable_keyring_file"},
+		{`key_file = "` + secret + `"`, "tls.defaults.key_file (set by key_file): TLS"},
 		{`ca_file = "x"`, "tls.defaults.ca_file (set by ca_file)"},
 		{`verify_incoming_rpc = true`, "tls.internal_rpc.verify_incoming (set by verify_incoming_rpc)"},
 		{`tls { https { cert_file = "x" } }`, "tls.https.cert_file"},
 		{`tls { defaults { tls_min_version = "TLSv1_3" } }`, "tls.defaults.tls_min_version"},
 		{`server_name = "x"`, "server_name"},
-		{`serf_lan_allowed_cidrs = ["10.0.0.0/8"]`, "serf_lan_allowed_cidrs"},
-		{`limits { rpc_max_conns_per_client = 5 }`, "limits.rpc_max_conns_per_client"},
+		{`serf_wan_allowed_cidrs = ["10.0.0.0/8"]`, "serf_wan_allowed_cidrs"},
 		{`limits { request_limits { mode = "permissive" } }`, "limits.request_limits.mode"},
-		{`limits { rpc_handshake_timeout = "1s" }`, "limits.rpc_handshake_timeout"},
+		{`limits { https_handshake_timeout = "1s" }`, "limits.https_handshake_timeout"},
 		{`connect { enable_mesh_gateway_wan_federation = true }`, "connect.enable_mesh_gateway_wan_federation"},
 		{`auto_encrypt { allow_tls = true }`, "auto_encrypt.allow_tls"},
 		{`auto_config { authorization { enabled = true } }`, "auto_config.authorization.enabled"},
@@ -153,7 +163,7 @@ func TestProtectedKeysAreRefused(t *testing.T) {
 			}
 		})
 	}
-	_, _, err := server(t, `encrypt = "`+secret+`" server_name = "x" audit { enabled = true }`)
+	_, _, err := server(t, `key_file = "x" server_name = "x" audit { enabled = true }`)
 	if err == nil || strings.Count(err.Error(), "\n\t* ") != 3 {
 		t.Errorf("every key is named: %v", err)
 	}

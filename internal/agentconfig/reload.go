@@ -8,6 +8,11 @@ import (
 
 // Reload loads the configuration again, with the flags that c was loaded with; c stays as it is. The warnings are as Load's. A log level
 // that does not exist is warned of, and c's stays.
+//
+// The result is a whole configuration. A running agent takes over of it what Consul's does: Log.Level, NodeMeta, Services,
+// CheckDefinitions, Checks.DiscardOutput, ACL.Tokens, EnableDebug, Telemetry.PrefixFilter, in Limits HTTPMaxConnsPerClient, RPCRate,
+// RPCMaxBurst, RPCMaxConnsPerClient and RPCClientTimeout, and in Raft the snapshots, trailing logs and timeouts. Everything else stays what
+// it was until the next start: addresses, joining, leaving, the gossip and its encryption among it.
 func (c *Config) Reload() (*Config, []string, error) { return loadOver(c.flags, c) }
 
 // LoadedFiles identifies the content of the files that c was loaded from.

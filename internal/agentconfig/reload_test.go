@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestReloadReadsAgain(t *testing.T) {
@@ -41,6 +42,31 @@ func TestReloadReadsAgain(t *testing.T) {
 	}
 	if again, _, err := c.Reload(); err != nil || again.Log.Level != "INFO" {
 		t.Errorf("without the file: %v, %v", again, err)
+	}
+}
+
+// What a running agent takes over is in the new configuration, and the one it runs with stays as it is.
+func TestReloadOfACluster(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a.hcl", `retry_join = ["a"]`)
+	c := mustServer(t, "", "-config-dir", dir)
+	write(t, dir, "a.hcl", `retry_join = ["b"] node_meta { a = "b" }
+		limits { rpc_rate = 1 rpc_max_burst = 2 rpc_max_conns_per_client = 3 rpc_client_timeout = "4s" }`)
+	again, _, err := c.Reload()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := defaultLimits
+	want.RPCRate, want.RPCMaxBurst, want.RPCMaxConnsPerClient, want.RPCClientTimeout = 1, 2, 3, 4*time.Second
+	if again.Limits != want || again.NodeMeta["a"] != "b" {
+		t.Errorf("limits %+v, node_meta %q", again.Limits, again.NodeMeta)
+	}
+	if c.Limits != defaultLimits || !slices.Equal(c.RetryJoin, []string{"a"}) || len(c.NodeMeta) > 0 {
+		t.Errorf("the running configuration has changed: %+v", c)
+	}
+	write(t, dir, "a.hcl", `retry_join = ["provider=nowhere"]`)
+	if _, _, err := c.Reload(); err == nil || !strings.HasPrefix(err.Error(), "retry_join: ") {
+		t.Errorf("a bad file: %v", err)
 	}
 }
 

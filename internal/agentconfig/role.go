@@ -9,7 +9,8 @@ import (
 
 const deploymentTable = "https://developer.hashicorp.com/docs/internals/consensus.html#deployment-table"
 
-// setRole checks that the agent's role is one: mistakes first, then roles that this release does not serve.
+// setRole reads whether the agent is a server, and how a server without state becomes part of a cluster: by itself, with others that wait
+// for each other, or taken in by a leader.
 func setRole(s *settings, c *Config) error {
 	c.Server, c.Bootstrap = s.boolean("server"), s.boolean("bootstrap")
 	c.BootstrapExpect = s.integer("bootstrap_expect")
@@ -17,16 +18,6 @@ func setRole(s *settings, c *Config) error {
 		return err
 	}
 	warnRole(s, c)
-	switch {
-	case !c.Server:
-		return errors.New("client agents are not served by this release: set 'server = true' (-server) to run a server")
-	case c.BootstrapExpect > 1:
-		return fmt.Errorf("bootstrap_expect = %d: clusters are not served by this release, the server would wait for ever for the others: "+
-			"set 'bootstrap_expect = 1' (-bootstrap-expect=1) to run a server of its own", c.BootstrapExpect)
-	case !c.Bootstrap && c.BootstrapExpect == 0 && !s.dev:
-		return errors.New("joining is not served by this release, so a server that does not bootstrap would wait for ever for a leader: " +
-			"set 'bootstrap_expect = 1' (-bootstrap-expect=1)")
-	}
 	c.Bootstrap = c.Bootstrap || c.BootstrapExpect == 1
 	return nil
 }

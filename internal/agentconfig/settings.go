@@ -112,10 +112,11 @@ func (s *settings) get(path string) any {
 
 func (s *settings) isSet(path string) bool { _, ok := s.user[path]; return ok }
 
-func (s *settings) str(path string) string    { v, _ := s.get(path).(string); return v }
-func (s *settings) boolean(path string) bool  { v, _ := s.get(path).(bool); return v }
-func (s *settings) integer(path string) int   { v, _ := s.get(path).(int); return v }
-func (s *settings) list(path string) []string { v, _ := s.get(path).([]string); return v }
+func (s *settings) str(path string) string     { v, _ := s.get(path).(string); return v }
+func (s *settings) boolean(path string) bool   { v, _ := s.get(path).(bool); return v }
+func (s *settings) integer(path string) int    { v, _ := s.get(path).(int); return v }
+func (s *settings) number(path string) float64 { v, _ := s.get(path).(float64); return v }
+func (s *settings) list(path string) []string  { v, _ := s.get(path).([]string); return v }
 func (s *settings) mapping(path string) map[string]string {
 	v, _ := s.get(path).(map[string]string)
 	return v

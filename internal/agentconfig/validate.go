@@ -1,7 +1,6 @@
 package agentconfig
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -53,6 +52,8 @@ func checkValue(k *key, v any) error {
 		}
 	case slices.Contains(notNegative, k.path) && v.(int) < 0:
 		return fmt.Errorf("%s: cannot be negative: %d", k.path, v)
+	case slices.Contains(positive, k.path) && v.(int) <= 0:
+		return fmt.Errorf("%s: must be positive: %d", k.path, v)
 	}
 	return nil
 }
@@ -61,12 +62,23 @@ func checkValue(k *key, v any) error {
 var notNegative = []string{
 	"raft_snapshot_threshold", "raft_trailing_logs", "limits.kv_max_value_size", "limits.txn_max_req_len",
 	"http_config.max_header_bytes", "log_rotate_bytes", "autopilot.max_trailing_logs", "autopilot.min_quorum",
+	"limits.rpc_max_burst", "retry_max",
 }
+
+// positive are served numbers that nothing works without.
+var positive = []string{"gossip_lan.gossip_nodes", "gossip_lan.suspicion_mult", "gossip_lan.retransmit_mult"}
 
 // notNegativeDurations are served durations of which a negative makes no sense.
 var notNegativeDurations = []string{
 	"default_query_time", "max_query_time", "performance.rpc_hold_timeout", "performance.leave_drain_time",
 	"raft_snapshot_interval", "log_rotate_duration", "autopilot.last_contact_threshold", "autopilot.server_stabilization_time",
+	"limits.rpc_handshake_timeout", "limits.rpc_client_timeout", "discovery_max_stale", "advertise_reconnect_timeout",
+	"acl.token_ttl", "acl.policy_ttl", "acl.role_ttl",
+}
+
+// positiveDurations are served durations that nothing works without.
+var positiveDurations = []string{
+	"gossip_lan.gossip_interval", "gossip_lan.probe_interval", "gossip_lan.probe_timeout", "retry_interval", "reconnect_timeout",
 }
 
 func checkDuration(k *key, text string) error {
@@ -79,6 +91,9 @@ func checkDuration(k *key, text string) error {
 	}
 	if d < 0 && slices.Contains(notNegativeDurations, k.path) {
 		return fmt.Errorf("%s: cannot be negative: %s", k.path, text)
+	}
+	if d <= 0 && slices.Contains(positiveDurations, k.path) {
+		return fmt.Errorf("%s: must be positive: %s", k.path, text)
 	}
 	return nil
 }
@@ -176,14 +191,6 @@ func logLevel(name string) (string, error) {
 		level = "ERROR"
 	}
 	return level, nil
-}
-
-// checkEncrypt checks the gossip key's form, before it is refused as such.
-func checkEncrypt(s *settings, _ *Config) error {
-	if _, err := base64.StdEncoding.DecodeString(s.str("encrypt")); err != nil {
-		return fmt.Errorf("encrypt has invalid key: %w", err)
-	}
-	return nil
 }
 
 // warnSettings tells of settings that are valid but not wise.

@@ -24,6 +24,8 @@ func handlers(store *state.Store) http.Handler {
 	return httpapi.New(httpapi.Config{AllowUnprintable: true, CacheDisabled: true}, &engine{store: store}, hclog.NewNullLogger())
 }
 
+func (e *engine) IsServer() bool                                         { return true }
+func (e *engine) Leading() bool                                          { return true }
 func (e *engine) Datacenter() string                                     { return "drill" }
 func (e *engine) Store() httpapi.Store                                   { return e.store }
 func (e *engine) ReadBarrier(context.Context, httpapi.Consistency) error { return nil }

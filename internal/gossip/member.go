@@ -25,6 +25,9 @@ const (
 	tagBootstrap  = "bootstrap"
 )
 
+// TagReconnect is the tag by which a member says how long it is to be remembered after it failed, as a duration.
+const TagReconnect = "rc_tm"
+
 // A Status is what the pool thinks of a member. The numbers are those of Consul's API.
 type Status int
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/memberlist"
+	"github.com/hashicorp/serf/coordinate"
 	"github.com/hashicorp/serf/serf"
 
 	"github.com/lictor-dr/lictor/internal/atomicfile"
@@ -42,6 +43,12 @@ type Config struct {
 	// Snapshot is the file by which a restarted member finds the pool again; empty to keep none.
 	Snapshot         string
 	RejoinAfterLeave bool
+
+	// UserEvent, which may be nil, receives the user events of the pool, also those of this member. It must not block.
+	UserEvent func(name string, payload []byte, time uint64)
+
+	// DisableCoordinates keeps this member from finding out how far others are.
+	DisableCoordinates bool
 
 	Allowed          []netip.Prefix // networks that members must come from; nil for all
 	ReconnectTimeout time.Duration  // until a failed member is forgotten
@@ -77,6 +84,7 @@ type Pool struct {
 	serf    *serf.Serf
 	log     hclog.Logger
 	ring    *memberlist.Keyring
+	event   func(name string, payload []byte, time uint64)
 	changed chan struct{}
 	stop    chan struct{}
 	serving sync.WaitGroup
@@ -85,7 +93,7 @@ type Pool struct {
 
 // Open makes this agent a member of a pool of its own, or with a snapshot of the one that it was in.
 func Open(c Config) (*Pool, error) {
-	p := &Pool{log: c.Logger, changed: make(chan struct{}, 1), stop: make(chan struct{})}
+	p := &Pool{log: c.Logger, event: c.UserEvent, changed: make(chan struct{}, 1), stop: make(chan struct{})}
 	conf, err := p.configure(&c)
 	if err != nil {
 		return nil, err
@@ -137,6 +145,9 @@ func (p *Pool) configure(c *Config) (*serf.Config, error) {
 	if c.ReconnectTimeout > 0 {
 		conf.ReconnectTimeout, conf.TombstoneTimeout = c.ReconnectTimeout, c.ReconnectTimeout
 	}
+	conf.ReconnectTimeoutOverride = reconnect{}
+	conf.DisableCoordinates = c.DisableCoordinates
+	conf.UserEventSizeLimit = serf.UserEventSizeLimit
 	if ring != nil {
 		conf.KeyringFile = c.KeyringFile
 	}
@@ -178,8 +189,13 @@ func (p *Pool) listen(events <-chan serf.Event) {
 		case <-p.stop:
 			return
 		case e := <-events:
-			if _, ok := e.(serf.MemberEvent); ok {
+			switch e := e.(type) {
+			case serf.MemberEvent:
 				p.notify()
+			case serf.UserEvent:
+				if p.event != nil {
+					p.event(e.Name, e.Payload, uint64(e.LTime))
+				}
 			}
 		}
 	}
@@ -229,6 +245,12 @@ func (p *Pool) ForceLeave(name string, prune bool) error {
 // Leave tells the others that this agent leaves for good, and waits until they know.
 func (p *Pool) Leave() error { return p.serf.Leave() }
 
+// Fire sends a user event to all members, this one included. Large ones, above about a kilobyte, travel slowly.
+func (p *Pool) Fire(name string, payload []byte) error { return p.serf.UserEvent(name, payload, false) }
+
+// Coordinate is where this member has found itself to be among the others.
+func (p *Pool) Coordinate() (*coordinate.Coordinate, error) { return p.serf.GetCoordinate() }
+
 // Encrypted tells whether the pool's messages are encrypted.
 func (p *Pool) Encrypted() bool { return p.serf.EncryptionEnabled() }
 
@@ -248,4 +270,15 @@ func (p *Pool) Close() error {
 func (p *Pool) end() {
 	p.once.Do(func() { close(p.stop) })
 	p.serving.Wait()
+}
+
+// reconnect knows how long a failed member is remembered: as long as it has asked for.
+type reconnect struct{}
+
+// ReconnectTimeout is the member's own wish, or the pool's rule.
+func (reconnect) ReconnectTimeout(m *serf.Member, timeout time.Duration) time.Duration {
+	if wish, err := time.ParseDuration(m.Tags[TagReconnect]); err == nil && wish > 0 {
+		return wish
+	}
+	return timeout
 }

@@ -29,7 +29,7 @@ var layers = []layer{
 		"internal/coordinate", "internal/preparedquery",
 		"internal/telemetry", "internal/userevent", "internal/meshca", "internal/definition", "internal/healthcheck", "internal/localstate",
 		"internal/blobstore", "internal/storetest", "internal/inventory", "internal/scratch", "internal/snapshotconfig",
-		"internal/serverport", "internal/gossip",
+		"internal/serverport", "internal/gossip", "internal/forward", "internal/retryjoin",
 	}},
 	{"leaves", false, []string{
 		"internal/msgpack", "internal/golden", "internal/testproc", "internal/atomicfile", "internal/version", "internal/progress", "internal/house", "internal/clock",

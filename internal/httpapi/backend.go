@@ -38,6 +38,8 @@ type Backend interface {
 	LastContact() time.Duration
 	// KnownLeader tells whether this server knows of a leader.
 	KnownLeader() bool
+	// Others are the other agents, and this one's place among them.
+	Others
 	// Authorize tells who comes with a secret, empty for none, and what they may do. The error for a secret that nobody has says so. It
 	// may wait for a leader.
 	Authorize(ctx context.Context, secret string) (Caller, error)
@@ -89,6 +91,8 @@ type Backend interface {
 	Process
 	// Events are the events that users have fired and that have reached this agent.
 	Events() Events
+	// Keyring is the gossip keys.
+	Keyring() Keyring
 }
 
 // A Store is read by queries. Methods register in w what would change their result; w may be nil. What they return is never changed.

@@ -35,6 +35,15 @@ type Config struct {
 	DownACLPolicy string
 	// CacheDisabled makes ?cached without effect.
 	CacheDisabled bool
+	// HoldTimeout is how long a request waits for a leader. Default 7 seconds.
+	HoldTimeout time.Duration
+	// ForwardTimeout is how long a forwarded request may go without an answer, beside the time that it blocks. Default 1 minute.
+	ForwardTimeout time.Duration
+	// ForwardRate is how many requests per second are forwarded to other servers, ForwardBurst how many at once. 0 or less is no limit.
+	ForwardRate  float64
+	ForwardBurst int
+	// DiscoveryMaxStale makes reads of the catalog and of health stale ones, up to that age, if they do not say what they want.
+	DiscoveryMaxStale time.Duration
 	// MaxHeaderBytes is the largest size of a request's headers, its first line included. Default 1 MiB.
 	MaxHeaderBytes int
 }
@@ -44,6 +53,8 @@ const (
 	defaultSessionTTLMin  = 10 * time.Second
 	defaultQueryTime      = 5 * time.Minute
 	defaultMaxQueryTime   = 10 * time.Minute
+	defaultHoldTimeout    = 7 * time.Second
+	defaultForwardTimeout = time.Minute
 )
 
 // withDefaults returns c with each default in its place.
@@ -62,6 +73,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxQueryTime <= 0 {
 		c.MaxQueryTime = defaultMaxQueryTime
+	}
+	if c.HoldTimeout <= 0 {
+		c.HoldTimeout = defaultHoldTimeout
+	}
+	if c.ForwardTimeout <= 0 {
+		c.ForwardTimeout = defaultForwardTimeout
 	}
 	if c.DefaultACLPolicy == "" {
 		c.DefaultACLPolicy = "allow"

@@ -23,7 +23,7 @@ type Events interface {
 
 func (h *Handler) eventRoutes() []route {
 	return []route{
-		{path: "/v1/event/fire/", prefix: true, methods: []method{{http.MethodPut, h.eventFire}}},
+		{path: "/v1/event/fire/", prefix: true, anyServer: true, methods: []method{{http.MethodPut, h.eventFire}}},
 		{path: "/v1/event/list", local: true, methods: []method{{http.MethodGet, h.eventList}}},
 	}
 }

@@ -52,6 +52,7 @@ type fakeBackend struct {
 	telemetry *telemetry.Telemetry
 	monitor   *logging.Monitor
 	events    *userevent.Buffer
+	keyring   *fakeKeyring
 	fetched   chan struct{} // gets a value for each read of a key
 	indexes   []uint64      // pretended by reads of a key, one after the other
 }
@@ -62,6 +63,7 @@ func newFake() *fakeBackend {
 
 func (f *fakeBackend) Telemetry() Telemetry { return f.telemetry }
 func (f *fakeBackend) Events() Events       { return f.events }
+func (f *fakeBackend) Keyring() Keyring     { return f.keyring }
 
 func (f *fakeBackend) Monitor(ctx context.Context, w io.Writer, level string, json bool) error {
 	return f.monitor.Stream(ctx, w, level, json)
@@ -73,6 +75,18 @@ func (f *fakeBackend) Store() Store {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return &watchedStore{f.store, f}
+}
+
+// A fakeBackend is a cluster of one unless a test embeds it in something else.
+func (f *fakeBackend) IsServer() bool                    { return true }
+func (f *fakeBackend) Leading() bool                     { return true }
+func (f *fakeBackend) Leader() (string, <-chan struct{}) { return "", nil }
+func (f *fakeBackend) LeaderIs(string)                   {}
+func (f *fakeBackend) Server() string                    { return "" }
+func (f *fakeBackend) NoLeader() error                   { return ErrNotLeader }
+func (f *fakeBackend) AgentToken(agenttoken.Kind) string { return "" }
+func (f *fakeBackend) Send(*http.Request, string, string) (*http.Response, error) {
+	return nil, errors.New("there is nobody else")
 }
 
 func (f *fakeBackend) ReadBarrier(_ context.Context, c Consistency) error {

@@ -14,6 +14,9 @@ import (
 	"unicode"
 
 	"github.com/hashicorp/go-hclog"
+	"golang.org/x/time/rate"
+
+	"github.com/lictor-dr/lictor/internal/forward"
 )
 
 // A Handler serves the API. It is safe for concurrent use.
@@ -29,7 +32,8 @@ type Handler struct {
 	traffic  traffic
 	answered *answered
 	monitors atomic.Int32 // clients that read along the log
-	debug    atomic.Bool  // profiling without ACLs
+	forwards atomic.Pointer[rate.Limiter]
+	debug    atomic.Bool // profiling without ACLs
 
 	stop    sync.Once
 	stopped chan struct{} // closed by Close
@@ -40,6 +44,7 @@ func New(cfg Config, b Backend, log hclog.Logger) *Handler {
 	h := &Handler{cfg: cfg.withDefaults(), backend: b, log: log, exact: map[string]*route{}, stopped: make(chan struct{}),
 		answered: newAnswered()}
 	h.headers = commonHeaders(h.cfg)
+	h.SetForwardRate(h.cfg.ForwardRate, h.cfg.ForwardBurst)
 	for _, r := range h.routes() {
 		if r.prefix {
 			h.prefixes = append(h.prefixes, &r)
@@ -55,6 +60,17 @@ func New(cfg Config, b Backend, log hclog.Logger) *Handler {
 // Close ends all endless answers and blocked queries, present and future: queries answer at once with what they know. It may be called more than once.
 func (h *Handler) Close() { h.stop.Do(func() { close(h.stopped) }) }
 
+// SetForwardRate changes how many requests per second are forwarded at most, and how many at once. No rate is no limit.
+func (h *Handler) SetForwardRate(perSecond float64, burst int) {
+	limit := rate.Inf
+	if perSecond > 0 {
+		limit = rate.Limit(perSecond)
+	}
+	h.forwards.Store(rate.NewLimiter(limit, burst))
+}
+
+func (h *Handler) limiter() *rate.Limiter { return h.forwards.Load() }
+
 type internalKey struct{}
 
 // Internal marks requests that the agent makes of itself: which endpoints clients may use, and from where, does not bind them. Rights do.
@@ -62,13 +78,18 @@ func Internal(ctx context.Context) context.Context {
 	return context.WithValue(ctx, internalKey{}, true)
 }
 
-func isInternal(req *http.Request) bool { return req.Context().Value(internalKey{}) != nil }
+// fromAgent tells whether a request is one that this agent makes of itself, or that another one has let in and forwarded.
+func fromAgent(req *http.Request) bool {
+	return req.Context().Value(internalKey{}) != nil || forward.Of(req.Context()) != nil
+}
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	out := w.Header()
-	for name, values := range h.headers {
-		out[name] = values
+	if forward.Of(req.Context()) == nil { // else the agent that was asked adds its own
+		for name, values := range h.headers {
+			out[name] = values
+		}
 	}
 	r, err := h.admit(req)
 	if err == nil {
@@ -92,7 +113,7 @@ func (h *Handler) admit(req *http.Request) (*route, error) {
 		return nil, redirectTo(clean, req.URL.RawQuery)
 	}
 	for _, prefix := range h.cfg.BlockEndpoints {
-		if !isInternal(req) && strings.HasPrefix(name, prefix) {
+		if !fromAgent(req) && strings.HasPrefix(name, prefix) {
 			return nil, errBlocked
 		}
 	}

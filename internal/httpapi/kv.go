@@ -218,7 +218,9 @@ func readBody(r *request, limit int64, setting string) ([]byte, error) {
 		return nil, tooLarge(fmt.Sprintf("more than %d bytes", limit), limit, setting)
 	case err != nil:
 		return nil, badRequest("failed to read the request's body: %v", err)
-	case len(body) == 0:
+	}
+	r.body = body
+	if len(body) == 0 {
 		return nil, nil
 	}
 	return body, nil

@@ -70,7 +70,7 @@ func near[T any](h *Handler, r *request, s Store, items []T, node func(T) string
 		return items
 	}
 	if from == "_agent" {
-		from = h.backend.Self().Config.NodeName
+		from = h.agentNode(r)
 	}
 	coordinate.Sort(items, from, node, func(name string) []record.Coordinate { return coordinatesOf(s, name) })
 	return items

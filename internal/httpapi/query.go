@@ -3,7 +3,10 @@ package httpapi
 import (
 	"context"
 	"math/rand/v2"
+	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/state"
@@ -38,6 +41,19 @@ func parseFreshness(r *request) (f freshness, err error) {
 		f.mode = Consistent
 	}
 	return f, nil
+}
+
+// relaxDiscovery makes a read of the catalog or of health a stale one if the operator wants that and the client does not say otherwise.
+func (h *Handler) relaxDiscovery(rt *route, r *request) {
+	discovery := strings.HasPrefix(rt.path, "/v1/catalog/") || strings.HasPrefix(rt.path, "/v1/health/")
+	if h.cfg.DiscoveryMaxStale <= 0 || !discovery || r.Method != http.MethodGet ||
+		r.has("stale") || r.has("consistent") || r.has("leader") || r.has("max_stale") {
+		return
+	}
+	if r.query == nil {
+		r.query = url.Values{}
+	}
+	r.query.Set("max_stale", h.cfg.DiscoveryMaxStale.String())
 }
 
 // consistency is the mode that f asks of the backend at this moment: a stale read becomes a default one if this server has not

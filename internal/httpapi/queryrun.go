@@ -148,10 +148,9 @@ func viewResult(x preparedquery.Instance) *healthView {
 
 // executeOptions reads the parameters of an execution.
 func (h *Handler) executeOptions(r *request) (preparedquery.Options, error) {
-	self := h.backend.Self().Config
 	o := preparedquery.Options{
 		Datacenter: h.backend.Datacenter(),
-		Agent:      preparedquery.Agent{Datacenter: h.backend.Datacenter(), Node: self.NodeName},
+		Agent:      preparedquery.Agent{Datacenter: h.backend.Datacenter(), Node: h.agentNode(r)},
 		ClientIP:   clientIP(r),
 		Near:       r.query.Get("near"),
 		Logger:     h.log,

@@ -12,13 +12,16 @@ import (
 
 // A route is a path with the methods that it serves.
 type route struct {
-	path    string
-	prefix  bool // path begins the paths that are served; what follows is the request's tail
-	local   bool // about this agent alone: a datacenter in the request is not looked at
-	raw     bool // never compressed
-	open    bool // needs no token, and does not look at one
-	methods []method
-	handler http.Handler // made by Handler.handler
+	path   string
+	prefix bool // path begins the paths that are served; what follows is the request's tail
+	local  bool // about this agent alone: a datacenter in the request is not looked at
+	raw    bool // never compressed
+	open   bool // needs no token, and does not look at one
+	// anyServer: any server may answer. impatient: without a leader it fails at once, and bodies may be long. reads: methods other than
+	// GET may be stale reads too.
+	anyServer, impatient, reads bool
+	methods                     []method
+	handler                     http.Handler // made by Handler.handler
 }
 
 // A method is what a route does for one HTTP method.
@@ -36,7 +39,8 @@ type request struct {
 	query  url.Values
 	tail   string // of the path, for a route that is a prefix
 	caller Caller
-	hidden bool // the answer left something out that the caller may not see
+	hidden bool   // the answer left something out that the caller may not see
+	body   []byte // what has been read of the body, all of it; nil before
 }
 
 // has tells whether a parameter is there, with or without a value.
@@ -47,7 +51,7 @@ func (h *Handler) routes() []route {
 	return slices.Concat(h.kvRoutes(), h.snapshotRoutes(), h.statusRoutes(), h.agentRoutes(), h.operatorRoutes(), h.catalogRoutes(),
 		h.healthRoutes(), h.sessionRoutes(), h.txnRoutes(), h.coordinateRoutes(), h.meshRoutes(),
 		h.agentMemberRoutes(), h.agentServiceRoutes(), h.agentCheckRoutes(), h.preparedQueryRoutes(), h.autopilotRoutes(),
-		h.metricsRoutes(), h.eventRoutes(), h.aclRoutes(), h.profilingRoutes(),
+		h.metricsRoutes(), h.eventRoutes(), h.aclRoutes(), h.profilingRoutes(), h.keyringRoutes(),
 		[]route{{path: "/", local: true, open: true, methods: []method{{http.MethodGet, h.root}}}})
 }
 
@@ -104,7 +108,7 @@ func (h *Handler) serve(rt *route, allow string, w http.ResponseWriter, req *htt
 		w.Header()["Allow"] = []string{allow}
 		return refuse(http.StatusMethodNotAllowed, "method %s not allowed", req.Method)
 	}
-	if req.Method != http.MethodGet && !isInternal(req) && !h.mayWrite(req) {
+	if req.Method != http.MethodGet && !fromAgent(req) && !h.mayWrite(req) {
 		return errWriteNetwork
 	}
 	r := &request{Request: req}
@@ -115,12 +119,8 @@ func (h *Handler) serve(rt *route, allow string, w http.ResponseWriter, req *htt
 	if err != nil {
 		return err
 	}
-	if !rt.open {
-		if r.caller, err = h.backend.Authorize(req.Context(), secretOf(r)); err != nil {
-			return err
-		}
-	}
-	return rt.methods[i].serve(w, r)
+	h.relaxDiscovery(rt, r)
+	return h.answer(rt, rt.methods[i], w, r)
 }
 
 // parseQuery reads the query string and checks the parameters that all endpoints have in common.

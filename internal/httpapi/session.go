@@ -67,6 +67,9 @@ func (h *Handler) sessionCreate(w http.ResponseWriter, r *request) error {
 	if err := h.localDatacenter(body.Datacenter); err != nil {
 		return err
 	}
+	if body.Node == "" {
+		body.Node = h.agentNode(r)
+	}
 	s, err := h.newSession(&body)
 	if err != nil {
 		return err
@@ -88,9 +91,6 @@ func (h *Handler) newSession(b *sessionRequest) (*record.Session, error) {
 	}
 	s := &record.Session{ID: id, Name: b.Name, Node: b.Node, Behavior: b.Behavior, LockDelay: defaultLockDelay,
 		NodeChecks: b.NodeChecks, ServiceChecks: b.ServiceChecks}
-	if s.Node == "" {
-		s.Node = h.backend.Self().Config.NodeName
-	}
 	switch {
 	case b.NodeChecks == nil && b.Checks == nil:
 		s.NodeChecks = []string{state.SerfHealth}

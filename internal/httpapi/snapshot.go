@@ -11,7 +11,7 @@ import (
 )
 
 func (h *Handler) snapshotRoutes() []route {
-	return []route{{path: "/v1/snapshot", raw: true, methods: []method{
+	return []route{{path: "/v1/snapshot", raw: true, impatient: true, methods: []method{
 		{http.MethodGet, h.snapshotSave}, {http.MethodPut, h.snapshotRestore},
 	}}}
 }

@@ -4,8 +4,8 @@ import "net/http"
 
 func (h *Handler) statusRoutes() []route {
 	return []route{
-		{path: "/v1/status/leader", open: true, methods: []method{{http.MethodGet, h.statusLeader}}},
-		{path: "/v1/status/peers", open: true, methods: []method{{http.MethodGet, h.statusPeers}}},
+		{path: "/v1/status/leader", open: true, anyServer: true, methods: []method{{http.MethodGet, h.statusLeader}}},
+		{path: "/v1/status/peers", open: true, anyServer: true, methods: []method{{http.MethodGet, h.statusPeers}}},
 	}
 }
 

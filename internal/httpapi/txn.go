@@ -20,7 +20,7 @@ import (
 const maxTxnOps = 128
 
 func (h *Handler) txnRoutes() []route {
-	return []route{{path: "/v1/txn", methods: []method{{http.MethodPut, h.txn}}}}
+	return []route{{path: "/v1/txn", reads: true, methods: []method{{http.MethodPut, h.txn}}}}
 }
 
 // A txnRequestOp is one operation in the body of a transaction.

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -24,6 +26,24 @@ type Config struct {
 	Stream raft.StreamLayer
 	// AwaitCluster makes a server without state wait until the leader of a cluster takes it in, instead of becoming a cluster of its own.
 	AwaitCluster bool
+
+	// Pool is who is there, as gossip tells; nil for a server that knows of no others. The server alone receives from its Changed.
+	Pool Pool
+	// BootstrapExpect, if it is above 1, makes a server without state wait until there are so many that expect the same number, and
+	// become a cluster with them. It needs a Pool and FetchPeers.
+	BootstrapExpect int
+	// FetchPeers asks the server at an address for the addresses in its Raft configuration; none without a configuration.
+	FetchPeers func(ctx context.Context, address string) ([]string, error)
+	// FetchStats asks the server at an address for its [Server.Stats]. A leader with a Pool needs it.
+	FetchStats func(ctx context.Context, address string) (*Stats, error)
+	// ForceLeave makes a failed member of the pool one that has left. Nil: it stays failed.
+	ForceLeave func(name string) error
+	// AutopilotInterval is how often a leader with a Pool promotes and removes servers. It looks at them five times as often.
+	// Default [AutopilotInterval].
+	AutopilotInterval time.Duration
+
+	// RejoinAgeMax is how long a server with a Dir may have been stopped that starts again; 0 for any time. See [ErrRejoinAge].
+	RejoinAgeMax time.Duration
 
 	HeartbeatTimeout   time.Duration
 	ElectionTimeout    time.Duration
@@ -65,7 +85,19 @@ func DefaultConfig() Config {
 		TrailingLogs:       10240,
 		Autopilot:          record.DefaultAutopilot(),
 		ReconcileInterval:  ReconcileInterval,
+		AutopilotInterval:  AutopilotInterval,
 		HoldTimeout:        7 * time.Second,
 		Logger:             hclog.NewNullLogger(),
 	}
+}
+
+// check refuses what could not work.
+func (c *Config) check() error {
+	switch {
+	case c.BootstrapExpect > 1 && (c.Pool == nil || c.FetchPeers == nil):
+		return errors.New("a server that expects others must be able to find them: BootstrapExpect needs Pool and FetchPeers")
+	case c.Pool != nil && c.FetchStats == nil:
+		return errors.New("a server with others must be able to ask how they are: Pool needs FetchStats")
+	}
+	return nil
 }

@@ -19,7 +19,9 @@ import (
 const enqueueTimeout = 30 * time.Second
 
 // Leading tells whether this server leads and is ready to serve default reads and writes.
-func (s *Server) Leading() bool { return s.leading.Load() && s.raft.State() == raft.Leader }
+func (s *Server) Leading() bool {
+	return s.leading.Load() && s.raft.State() == raft.Leader && s.raft.CurrentTerm() == s.leadingTerm.Load()
+}
 
 // WaitLeader returns nil once this server leads and is ready, and [ErrNoLeader] if that takes longer than a request waits.
 func (s *Server) WaitLeader(ctx context.Context) error { return s.hold(ctx, s.Leading) }
@@ -37,7 +39,7 @@ func (s *Server) ConsistentRead(ctx context.Context) error {
 }
 
 // ApplyKV applies an operation on the KV table through Raft and tells whether its condition held. It returns when the effect is
-// durable and visible. If ctx ends first, the operation may still be applied.
+// durable and visible. If ctx ends first, the operation may still be applied. After [ErrNoLeader] it is not, and never will be.
 func (s *Server) ApplyKV(ctx context.Context, op state.KVOp, e *record.KVEntry) (bool, error) {
 	result, err := s.Apply(ctx, fsm.KV(op, e))
 	if err == nil && result.Err != nil {
@@ -47,7 +49,7 @@ func (s *Server) ApplyKV(ctx context.Context, op state.KVOp, e *record.KVEntry) 
 }
 
 // Apply applies an entry through Raft. It returns what that gave once it is durable and visible; an error of the entry itself is in the
-// result. If ctx ends first, the entry may still be applied.
+// result. If ctx ends first, the entry may still be applied. After [ErrNoLeader] it is not, and never will be.
 func (s *Server) Apply(ctx context.Context, entry fsm.Entry) (fsm.Result, error) {
 	defer measureApply(entry, time.Now())
 	if err := s.WaitLeader(ctx); err != nil {
@@ -55,7 +57,7 @@ func (s *Server) Apply(ctx context.Context, entry fsm.Entry) (fsm.Result, error)
 	}
 	f := s.raft.Apply(entry, enqueueTimeout)
 	switch err := f.Error(); {
-	case errors.Is(err, raft.ErrNotLeader):
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress): // before it was in the log
 		return fsm.Result{}, s.noLeader()
 	case err != nil:
 		return fsm.Result{}, fmt.Errorf("raft apply failed: %w", err)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -27,15 +28,15 @@ func (s *Server) followLeadership(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case leader := <-s.raft.LeaderCh():
-			if leader {
-				s.lead(ctx)
+			for leader {
+				leader = s.lead(ctx)
 			}
 		}
 	}
 }
 
-// lead is the leader's term of office.
-func (s *Server) lead(ctx context.Context) {
+// lead is the leader's term of office. It tells whether another one has begun already: the end of this one was not seen.
+func (s *Server) lead(ctx context.Context) (again bool) {
 	s.log.Info("cluster leadership acquired")
 	since := time.Now()
 	s.leadingSince.Store(&since)
@@ -45,14 +46,22 @@ func (s *Server) lead(ctx context.Context) {
 		s.log.Info("cluster leadership lost")
 	}()
 	if !s.takeOffice(ctx) {
-		return
+		return false
 	}
-	s.reconcile()
+	if s.config.Pool == nil {
+		s.reconcile()
+	} else {
+		s.followMembers() // who is no member may be one soon: this server may have been started just now
+	}
 	term, resign := context.WithCancel(ctx)
 	var duties sync.WaitGroup
 	defer duties.Wait()
 	defer resign()
 	duties.Go(func() { s.expireSessions(term) })
+	if s.pilot != nil {
+		s.pilot.start(term)
+		defer s.pilot.stop()
+	}
 	tick := time.NewTicker(tombstoneTick)
 	defer tick.Stop()
 	inspection := time.NewTicker(s.config.ReconcileInterval)
@@ -60,15 +69,15 @@ func (s *Server) lead(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			return
-		case leader := <-s.raft.LeaderCh():
-			if !leader {
-				return
-			}
+			return false
+		case again = <-s.raft.LeaderCh():
+			return again
 		case <-s.renewed:
 			if !s.takeOffice(ctx) {
-				return
+				return false
 			}
+		case <-s.moved:
+			s.followMembers()
 		case <-inspection.C:
 			s.reconcile()
 		case now := <-tick.C:
@@ -76,6 +85,46 @@ func (s *Server) lead(ctx context.Context) {
 			s.reapTokens(now)
 		}
 	}
+}
+
+// watchLeaders makes Raft tell of every leader that this server comes to know.
+func (s *Server) watchLeaders() <-chan raft.Observation {
+	leaders := make(chan raft.Observation, 8)
+	s.raft.RegisterObserver(raft.NewObserver(leaders, false, func(o *raft.Observation) bool {
+		_, ok := o.Data.(raft.LeaderObservation)
+		return ok
+	}))
+	return leaders
+}
+
+// logLeaders logs who leads, and tells whoever waits for a change of it, until ctx ends.
+func (s *Server) logLeaders(ctx context.Context, leaders <-chan raft.Observation) {
+	last := raft.ServerID("")
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case o := <-leaders:
+			s.leader.notify()
+			if id := o.Data.(raft.LeaderObservation).LeaderID; id != last {
+				last = id
+				if id != "" {
+					s.log.Info("New leader elected", "payload", s.nameOf(id))
+				}
+			}
+		}
+	}
+}
+
+// nameOf is the name of the server with an ID, or the ID itself.
+func (s *Server) nameOf(id raft.ServerID) string {
+	if string(id) == s.config.NodeID && s.config.Node != nil {
+		return s.config.Node.Node
+	}
+	if known := s.fellows.Load(); known != nil {
+		return cmp.Or((*known)[id].name, string(id))
+	}
+	return string(id)
 }
 
 // takeOffice does the start-up work of a leader, again and again until it succeeds; it tells whether this server still leads.
@@ -101,12 +150,13 @@ func (s *Server) takeOffice(ctx context.Context) bool {
 
 // startTerm makes sure that the state is up to date, and that everything is there which a leader has to provide.
 func (s *Server) startTerm() error {
-	began := time.Now()
+	began, term := time.Now(), s.raft.CurrentTerm()
 	err := s.raft.Barrier(barrierTimeout).Error()
 	metrics.MeasureSince(telemetry.LeaderBarrier, began)
 	if err != nil {
 		return fmt.Errorf("barrier: %w", err)
 	}
+	s.leadingTerm.Store(term)
 	if err := s.correctAddress(); err != nil {
 		return err
 	}

@@ -117,6 +117,9 @@ func (h *healingLog) StoreLogs(logs []*raft.Log) error {
 
 // DeleteRange removes the entries from first to last, which must be the beginning or the end of the log.
 func (h *healingLog) DeleteRange(first, last uint64) error {
+	if last == 0 { // an empty log's
+		return nil
+	}
 	return h.change(func(w *wal.WAL) error {
 		if err := w.DeleteRange(first, last); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/go-metrics"
 
 	"github.com/lictor-dr/lictor/internal/fsm"
+	"github.com/lictor-dr/lictor/internal/gossip"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/telemetry"
 )
@@ -50,8 +51,15 @@ func (s *Server) RecordGauges() {
 	metrics.SetGauge(telemetry.StateKVEntries, float32(usage.KV))
 }
 
-// recordMembers records who takes part, and whether they are healthy: there is a leader, and this server's log can be written.
+// recordMembers records who takes part, and whether they are healthy: there is a leader, and this server's log can be written. A leader
+// with a pool leaves the latter to autopilot, which knows better.
 func (s *Server) recordMembers() {
+	if s.config.Pool != nil {
+		s.recordPool()
+	}
+	if s.pilot != nil && s.Leading() {
+		return
+	}
 	metrics.SetGauge(telemetry.AutopilotHealthy, truth(s.LeaderAddr() != "" && s.disk.failure() == nil))
 	members, err := s.Members()
 	if err != nil {
@@ -63,9 +71,27 @@ func (s *Server) recordMembers() {
 			voters++
 		}
 	}
-	metrics.SetGauge(telemetry.MembersServers, float32(len(members)))
-	metrics.SetGauge(telemetry.MembersClients, 0)
+	if s.config.Pool == nil {
+		metrics.SetGauge(telemetry.MembersServers, float32(len(members)))
+		metrics.SetGauge(telemetry.MembersClients, 0)
+	}
 	metrics.SetGauge(telemetry.AutopilotFailureTolerance, float32(max(voters-1, 0)/2))
+}
+
+// recordPool records how many members are alive.
+func (s *Server) recordPool() {
+	servers, clients := 0, 0
+	for _, m := range s.config.Pool.Members() {
+		switch {
+		case m.Status != gossip.StatusAlive:
+		case m.Server:
+			servers++
+		default:
+			clients++
+		}
+	}
+	metrics.SetGauge(telemetry.MembersServers, float32(servers))
+	metrics.SetGauge(telemetry.MembersClients, float32(clients))
 }
 
 // truth is the value of a gauge that is 1 or 0.

@@ -33,9 +33,15 @@ type Server struct {
 	restoring    sync.Mutex                // held by the one restore that may run
 	leading      atomic.Bool               // leader, and ready to serve
 	leadingSince atomic.Pointer[time.Time] // nil: it does not lead
+	leadingTerm  atomic.Uint64             // Raft's term in which it became ready
 	renewed      chan struct{}             // asks the leader to do its start-up work again, after a restore
 	tombs        graveyard
 	sessions     sessionClock
+	leader       leaderWatch
+
+	pilot   *pilot                                   // nil without a pool
+	moved   chan struct{}                            // tells the leader that members have changed
+	fellows atomic.Pointer[map[raft.ServerID]fellow] // the servers in the pool
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -43,11 +49,19 @@ type Server struct {
 
 // New starts a server. A server without state becomes a cluster of its own, unless it awaits one.
 func New(config Config) (*Server, error) {
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	if err := config.checkRejoinAge(time.Now()); err != nil {
+		return nil, err
+	}
 	s := &Server{
 		config:  config,
 		log:     config.Logger,
 		fsm:     fsm.New(),
 		renewed: make(chan struct{}, 1),
+		moved:   make(chan struct{}, 1),
+		leader:  leaderWatch{changed: make(chan struct{})},
 	}
 	var err error
 	if s.disk, err = openDisk(config.Dir, config.Logger); err != nil {
@@ -59,16 +73,23 @@ func New(config Config) (*Server, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	s.done.Add(1)
-	go func() {
-		defer s.done.Done()
-		s.followLeadership(ctx)
-	}()
+	s.done.Go(func() { s.followLeadership(ctx) })
+	leaders := s.watchLeaders()
+	s.done.Go(func() { s.logLeaders(ctx, leaders) })
+	if s.config.Pool != nil {
+		s.done.Go(func() { s.followPool(ctx) })
+	}
+	if s.config.watchesAge() {
+		s.done.Go(func() { s.keepSeen(ctx) })
+	}
 	return s, nil
 }
 
 func (s *Server) startRaft() error {
 	id, transport := raft.ServerID(s.config.NodeID), s.transport()
+	if err := s.recover(id, transport); err != nil {
+		return errors.Join(err, transport.Close())
+	}
 	if err := s.bootstrap(id, transport); err != nil {
 		return errors.Join(err, transport.Close())
 	}
@@ -77,6 +98,9 @@ func (s *Server) startRaft() error {
 		return errors.Join(fmt.Errorf("start raft: %w", err), transport.Close())
 	}
 	s.raft = r
+	if s.config.Pool != nil {
+		s.pilot = newPilot(s)
+	}
 	return s.checkMember(id)
 }
 
@@ -97,6 +121,7 @@ func (s *Server) transport() interface {
 	}
 	return raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: s.config.Stream, MaxPool: raftPool, Timeout: raftTimeout, Logger: s.log.Named("raft.transport"),
+		ServerAddressProvider: s.addressProvider(),
 	})
 }
 
@@ -113,6 +138,7 @@ func (s *Server) raftConfig(id raft.ServerID) *raft.Config {
 	c.MaxAppendEntries = 256
 	c.BatchApplyCh = true // writers in flight share a sync
 	c.NoLegacyTelemetry = true
+	c.ShutdownOnRemove = false // who has been removed may be taken in again
 	c.Logger = s.log.Named("raft")
 	return c
 }
@@ -123,7 +149,7 @@ func (s *Server) bootstrap(id raft.ServerID, transport raft.Transport) error {
 	if err != nil {
 		return fmt.Errorf("look for existing state: %w", err)
 	}
-	if exists || s.config.AwaitCluster {
+	if exists || s.config.AwaitCluster || s.config.BootstrapExpect > 1 {
 		return nil
 	}
 	alone := raft.Configuration{Servers: []raft.Server{{Suffrage: raft.Voter, ID: id, Address: transport.LocalAddr()}}}
@@ -133,7 +159,8 @@ func (s *Server) bootstrap(id raft.ServerID, transport raft.Transport) error {
 	return nil
 }
 
-// checkMember refuses to run under an ID that the cluster in the data directory does not know: it would never have a leader.
+// checkMember refuses to run under an ID that the cluster in the data directory does not know: it would never have a leader. With a pool
+// it may be a server that has left, and comes back.
 func (s *Server) checkMember(id raft.ServerID) error {
 	servers, err := s.servers()
 	if err != nil {
@@ -141,6 +168,10 @@ func (s *Server) checkMember(id raft.ServerID) error {
 	}
 	known := func(member raft.Server) bool { return member.ID == id }
 	if len(servers) == 0 || slices.ContainsFunc(servers, known) {
+		return nil
+	}
+	if s.config.Pool != nil {
+		s.log.Warn("this server is not in the raft configuration of its data directory: it waits until a leader takes it in", "servers", servers)
 		return nil
 	}
 	err = fmt.Errorf("the state in the data directory belongs to a server with another node ID (%v), not to %s: "+
@@ -170,14 +201,17 @@ func (s *Server) Close() error {
 	return errors.Join(err, s.disk.close())
 }
 
-// hold calls try until it returns true, for as long as a request waits for a leader. If that time runs out it returns [ErrNoLeader],
-// with the cause if it is known.
+// hold calls try until it returns true, for as long as a request waits for a leader. If that time runs out, or if another server is known
+// to lead, it returns [ErrNoLeader], with the cause if it is known.
 func (s *Server) hold(ctx context.Context, try func() bool) error {
 	timeout := time.NewTimer(s.config.HoldTimeout)
 	defer timeout.Stop()
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
 	for !try() {
+		if other, _ := s.OtherLeader(); other != "" {
+			return s.noLeader()
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -188,6 +222,9 @@ func (s *Server) hold(ctx context.Context, try func() bool) error {
 	}
 	return nil
 }
+
+// NoLeader is [ErrNoLeader] with the reason why there is none, as far as this server knows.
+func (s *Server) NoLeader() error { return s.noLeader() }
 
 // noLeader is [ErrNoLeader] with the reason why there is none, as far as this server knows.
 func (s *Server) noLeader() error {

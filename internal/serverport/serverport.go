@@ -18,19 +18,23 @@ type Protocol byte
 
 // The protocols.
 const (
-	Raft Protocol = 1 // Raft's messages between servers
+	Raft     Protocol = 1 // Raft's messages between servers
+	Requests Protocol = 2 // HTTP/2: requests of other agents
 )
 
 // String is the protocol's name.
 func (p Protocol) String() string {
-	if p == Raft {
+	switch p {
+	case Raft:
 		return "Raft"
+	case Requests:
+		return "requests"
 	}
 	return fmt.Sprintf("protocol %d", byte(p))
 }
 
-// firstByteTimeout is how long a new connection may take to say what it carries.
-const firstByteTimeout = 10 * time.Second
+// DefaultHandshakeTimeout is how long a new connection may take to say what it carries, unless the operator decides otherwise.
+const DefaultHandshakeTimeout = 5 * time.Second
 
 // A Port accepts connections, and hands each to the listener of its protocol. A connection of a protocol that nobody listens for is closed.
 type Port struct {
@@ -47,20 +51,22 @@ type Port struct {
 
 // Listen opens the port at an address of the form host:port.
 func Listen(address string, log hclog.Logger) (*Port, error) {
-	return listen(address, log, firstByteTimeout)
-}
-
-func listen(address string, log hclog.Logger, firstByte time.Duration) (*Port, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err // it says what could not be done, with the address
 	}
+	return Serve(l, DefaultHandshakeTimeout, log), nil
+}
+
+// Serve makes a port of a listener, which it takes over. A connection that does not say within firstByte what it carries is closed; 0 is
+// no limit.
+func Serve(l net.Listener, firstByte time.Duration, log hclog.Logger) *Port {
 	p := &Port{
 		listener: l, log: log, firstByte: firstByte, closed: make(chan struct{}),
 		listeners: make(map[Protocol]*listener), new: make(map[net.Conn]struct{}),
 	}
 	p.serving.Go(p.accept)
-	return p, nil
+	return p
 }
 
 // Addr is the address that the port listens on.
@@ -146,8 +152,10 @@ func (p *Port) read(c net.Conn) (Protocol, error) {
 		p.mu.Unlock()
 	}()
 	var first [1]byte
-	if err := c.SetReadDeadline(time.Now().Add(p.firstByte)); err != nil {
-		return 0, err
+	if p.firstByte > 0 {
+		if err := c.SetReadDeadline(time.Now().Add(p.firstByte)); err != nil {
+			return 0, err
+		}
 	}
 	if _, err := io.ReadFull(c, first[:]); err != nil {
 		return 0, err

@@ -14,10 +14,11 @@ import (
 
 func open(t *testing.T, firstByte time.Duration) *Port {
 	t.Helper()
-	p, err := listen("127.0.0.1:0", hclog.NewNullLogger(), firstByte)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	p := Serve(l, firstByte, hclog.NewNullLogger())
 	t.Cleanup(func() { p.Close() }) // tests may have closed it
 	return p
 }

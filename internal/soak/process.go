@@ -28,12 +28,13 @@ type site struct {
 	dir  string
 	http int
 	rpc  int
+	serf int
 }
 
 func newSite(t testing.TB, dir string) *site {
 	t.Helper()
-	ports := testproc.FreePorts(t, 2)
-	return &site{dir: dir, http: ports[0], rpc: ports[1]}
+	ports := testproc.FreePorts(t, 3)
+	return &site{dir: dir, http: ports[0], rpc: ports[1], serf: ports[2]}
 }
 
 func (s *site) scratch() string   { return filepath.Join(s.dir, "scratch") }
@@ -46,7 +47,7 @@ const quick = `performance { raft_multiplier = 1 rpc_hold_timeout = "2s" }`
 // arguments are those of a server of this site; each of settings is configuration text.
 func (s *site) arguments(settings ...string) []string {
 	args := []string{"agent", "-server", "-bootstrap-expect=1", "-bind=127.0.0.1", "-data-dir=" + s.dir,
-		fmt.Sprint("-http-port=", s.http), fmt.Sprint("-server-port=", s.rpc), "-hcl", quick}
+		fmt.Sprint("-http-port=", s.http), fmt.Sprint("-server-port=", s.rpc), fmt.Sprint("-serf-lan-port=", s.serf), "-hcl", quick}
 	for _, text := range settings {
 		args = append(args, "-hcl", text)
 	}

@@ -27,10 +27,9 @@ func NewBuffer(local Local) *Buffer {
 	return &Buffer{local: local, changed: make(chan struct{})}
 }
 
-// Fire makes an event of a name, a payload and filters, and delivers it to this agent. It returns the event as it is
-// answered to who fired it, with its ID and without a logical time. It fails with an InvalidError if the request is
-// not a good one. The payload must not be changed afterwards.
-func (b *Buffer) Fire(name string, payload []byte, f Filters) (Event, error) {
+// New makes an event of a name, a payload and filters, with a new ID and without a logical time. It fails with an InvalidError if the
+// request is not a good one. The payload must not be changed afterwards.
+func New(name string, payload []byte, f Filters) (Event, error) {
 	e := Event{
 		Name: name, Payload: payload, NodeFilter: f.Node, ServiceFilter: f.Service, TagFilter: f.Tag, Version: Version,
 	}
@@ -42,10 +41,18 @@ func (b *Buffer) Fire(name string, payload []byte, f Filters) (Event, error) {
 		return Event{}, fmt.Errorf("fire event %s: make its ID: %w", name, err)
 	}
 	e.ID = id
-	if err := b.Deliver(e); err != nil {
+	_, err = e.check()
+	return e, err
+}
+
+// Fire makes an event and delivers it to this agent. It returns the event as it is answered to who fired it. It fails with an
+// InvalidError if the request is not a good one.
+func (b *Buffer) Fire(name string, payload []byte, f Filters) (Event, error) {
+	e, err := New(name, payload, f)
+	if err != nil {
 		return Event{}, err
 	}
-	return e, nil
+	return e, b.Deliver(e)
 }
 
 // Deliver takes an event, from wherever it comes. It is kept if this agent is meant by its filters, unless it is among

@@ -1,0 +1,101 @@
+package aclresolve
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/lictor-dr/lictor/internal/acl"
+)
+
+// What holds while no server tells about a token.
+const (
+	DownAllow  = "allow"        // everything is allowed
+	DownDeny   = "deny"         // nothing is
+	DownExtend = "extend-cache" // what was known before goes on to hold; nothing is allowed to who was not
+	DownAsync  = "async-cache"  // as extend-cache, and what is old is used while it is asked for again
+)
+
+// A Remote makes callers of secrets where the replicated state is not at hand: it asks for a token's parts, and remembers them for a
+// while. It is safe for concurrent use.
+type Remote struct {
+	resolver *Resolver
+	fetch    func(ctx context.Context, secret string) (*Parts, error)
+	ttl      time.Duration
+	down     string
+
+	asking singleflight.Group
+	mu     sync.Mutex
+	known  map[string]remembered
+}
+
+type remembered struct {
+	resolved
+	err     error // of a secret that nobody has
+	fetched time.Time
+}
+
+// NewRemote returns a Remote that asks by fetch, and goes by an answer for ttl.
+func NewRemote(r *Resolver, ttl time.Duration, down string, fetch func(ctx context.Context, secret string) (*Parts, error)) *Remote {
+	return &Remote{resolver: r, fetch: fetch, ttl: ttl, down: down, known: map[string]remembered{}}
+}
+
+// Resolve tells who comes with a secret, empty for none. The error for a secret that nobody has is that of [Resolver.Resolve].
+func (m *Remote) Resolve(ctx context.Context, secret string) (Caller, error) {
+	secret, caller, done := m.resolver.byAgent(secret)
+	if done {
+		return caller, nil
+	}
+	m.mu.Lock()
+	old, ok := m.known[secret]
+	m.mu.Unlock()
+	now := m.resolver.now()
+	switch {
+	case ok && now.Sub(old.fetched) < m.ttl:
+		return m.answer(old)
+	case ok && m.down == DownAsync:
+		m.asking.DoChan(secret, func() (any, error) { return m.ask(context.WithoutCancel(ctx), secret) })
+		return m.answer(old)
+	}
+	found, err, _ := m.asking.Do(secret, func() (any, error) { return m.ask(ctx, secret) })
+	if err == nil {
+		return m.answer(found.(remembered))
+	}
+	switch {
+	case m.down == DownAllow:
+		return Caller{Rights: acl.ManageAll(), Accessor: acl.AnonymousAccessorID, Secret: secret, Anonymous: true}, nil
+	case m.down == DownDeny:
+		return Caller{Rights: acl.DenyAll(), Accessor: acl.AnonymousAccessorID, Secret: secret, Anonymous: true}, nil
+	case ok:
+		return m.answer(old)
+	}
+	return Caller{}, fmt.Errorf("no server tells what this token may do: %w", err)
+}
+
+// answer is what is remembered, unless the token's time has come.
+func (m *Remote) answer(k remembered) (Caller, error) {
+	if k.err == nil && k.expires != nil && !k.expires.After(m.resolver.now()) {
+		return Caller{}, acl.ErrNotFound
+	}
+	return k.caller, k.err
+}
+
+// ask asks about a secret, and remembers the answer.
+func (m *Remote) ask(ctx context.Context, secret string) (remembered, error) {
+	parts, err := m.fetch(ctx, secret)
+	if err != nil {
+		return remembered{}, err
+	}
+	k := remembered{fetched: m.resolver.now()}
+	k.resolved, k.err = m.resolver.resolveParts(parts, secret)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.known) >= maxCached {
+		m.known = map[string]remembered{}
+	}
+	m.known[secret] = k
+	return k, nil
+}

@@ -1,0 +1,98 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+
+	"github.com/lictor-dr/lictor/internal/forward"
+	"github.com/lictor-dr/lictor/internal/httpapi"
+	"github.com/lictor-dr/lictor/internal/serverport"
+)
+
+// Paths of what agents ask each other beside forwarded requests. They are served on the server port alone.
+const (
+	statsPath = "/internal/stats" // a server's figures of Raft
+	tokenPath = "/internal/token" // what an ACL token consists of
+)
+
+// openServerPort opens the port that other agents talk to servers on.
+func (a *Agent) openServerPort() error {
+	a.transport = forward.NewTransport(a.config.NodeName, func(ctx context.Context, address string) (net.Conn, error) {
+		return serverport.Dial(ctx, serverport.Requests, address)
+	})
+	if !a.config.Server {
+		return nil
+	}
+	address := netip.AddrPortFrom(a.config.BindAddr, uint16(a.config.ServerPort)).String()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("Failed to start Consul server: Failed to start RPC layer: %w", err)
+	}
+	a.portLimiter = httpapi.NewConnLimiter(a.config.Limits.RPCMaxConnsPerClient)
+	a.port = serverport.Serve(a.portLimiter.Listener(l, true), a.config.Limits.RPCHandshakeTimeout, a.log.Named("server.rpc"))
+	a.requests = a.port.Listener(serverport.Requests, a.serverAddr())
+	return nil
+}
+
+// serverAddr is the address of the server port for other agents.
+func (a *Agent) serverAddr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(a.config.AdvertiseAddr, uint16(a.config.ServerPort)))
+}
+
+// serveRequests answers what comes in over the server port.
+func (a *Agent) serveRequests() error {
+	if a.port == nil {
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+statsPath, func(w http.ResponseWriter, _ *http.Request) { writeInternal(w, a.server.Stats()) })
+	mux.HandleFunc("GET "+tokenPath, a.serveToken)
+	internal := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if _, pattern := mux.Handler(req); pattern != "" {
+			mux.ServeHTTP(w, req)
+			return
+		}
+		a.handler.ServeHTTP(w, req)
+	})
+	a.internal = forward.NewServer(internal, a.config.HTTP.MaxHeaderBytes, a.log.Named("server.rpc"))
+	a.internal.RegisterOnShutdown(a.handler.Close)
+	a.serving.Go(func() {
+		if err := a.internal.Serve(a.requests); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			a.log.Error("serving requests on the server port failed", "error", err)
+		}
+	})
+	return nil
+}
+
+func writeInternal(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // the other side notices what is missing
+}
+
+// askServer asks the server at an address for what it serves on its port. token may be empty.
+func (a *Agent) askServer(ctx context.Context, address, path, token string, answer any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	if token != "" {
+		req.Header.Set("X-Consul-Token", token)
+	}
+	resp, err := a.transport.Send(req, address, "")
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("server %s answers %s with %s", address, path, resp.Status)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
+		return fmt.Errorf("read the answer of server %s to %s: %w", address, path, err)
+	}
+	return nil
+}
