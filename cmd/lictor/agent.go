@@ -33,10 +33,10 @@ func (c *agentCommand) Help() string {
 		about: `
 With -server it runs a server that holds a Consul datacenter's state (keys,
 catalog, sessions, prepared queries, ACLs) behind Consul's HTTP API, together
-with the other servers of the datacenter: three tolerate the loss of one, five
-of two. Without it the agent is a client: it keeps its own services and checks,
-and sends to servers what they alone can answer. With -dev everything is kept
-in memory; else -data-dir names the directory that survives restarts.
+with the other servers of the datacenter: three survive the loss of one, five
+that of two. Without it the agent is a client: it keeps its own services and
+checks, and sends to servers what they alone can answer. With -dev everything
+is kept in memory; else -data-dir names the directory that survives restarts.
 
 The configuration is Consul's, flags and files. What this release does not
 serve is accepted with a warning, so that an existing file starts; what would
@@ -48,8 +48,8 @@ services and checks, snapshot timing and the filter of metrics.`,
 		examples: `
     $ {program} agent -dev
     $ {program} agent -server -bootstrap-expect=1 -data-dir=/var/lib/lictor
-    $ {program} agent -server -bootstrap-expect=3 -data-dir=/var/lib/lictor \
-        -retry-join=10.0.0.1 -retry-join=10.0.0.2 -retry-join=10.0.0.3
+    $ {program} agent -server -bootstrap-expect=3 \
+          -retry-join=10.0.0.1 -retry-join=10.0.0.2 -data-dir=/var/lib/lictor
     $ {program} agent -data-dir=/var/lib/lictor -retry-join=10.0.0.1
     $ {program} agent -config-dir=/etc/consul.d`,
 	}
