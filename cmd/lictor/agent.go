@@ -50,7 +50,7 @@ services and checks, snapshot timing and the filter of metrics.`,
     $ {program} agent -server -bootstrap-expect=1 -data-dir=/var/lib/lictor
     $ {program} agent -server -bootstrap-expect=3 \
           -retry-join=10.0.0.1 -retry-join=10.0.0.2 -data-dir=/var/lib/lictor
-    $ {program} agent -data-dir=/var/lib/lictor -retry-join=10.0.0.1
+    $ {program} agent -retry-join=10.0.0.1 -data-dir=/var/lib/lictor
     $ {program} agent -config-dir=/etc/consul.d`,
 	}
 	status := exitStatusText([]exitStatus{
