@@ -14,15 +14,15 @@ type choice struct {
 	also map[string]bool // tests by name, whatever the other two say
 }
 
-// of returns the tests chosen from the lists and from all that the suite has, and those of api-suite.txt that are left out only because
-// they need a second server.
+// of returns the tests chosen from the lists and from all that the suite has, and those of api-suite.txt that are left out because they
+// cannot pass over a follower.
 func (c choice) of(listed []test, suite map[string]bool) (chosen, left []test, err error) {
 	for _, t := range append(slices.Clone(listed), strangers(listed, suite, c.also)...) {
 		matches := c.run.MatchString(t.name)
 		switch {
 		case c.also[t.name], matches && (c.all || t.standing == required):
 			chosen = append(chosen, t)
-		case matches && t.standing == clusters:
+		case matches && t.standing == leftOut:
 			left = append(left, t)
 		}
 	}

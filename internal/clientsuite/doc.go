@@ -8,9 +8,11 @@
 // Every test runs in a process of its own, in a process group and a temporary folder of its own: a test that panics or hangs takes no
 // other with it, what a server prints can be told from what the others print, and nothing outlives its test.
 //
-// Three lists in testdata say what is expected of the tests. Those of api-suite.txt must pass. Those of them that
-// api-suite-clusters.txt names need a second server; they are left out unless they are asked for. api-suite-rest.txt has all others
-// of the suite, each with what is known of it: that it passes, that it is outside of what Lictor serves, or that it is open.
+// Lists in testdata say what is expected of the tests. Those of api-suite.txt must pass. api-suite-rest.txt has all others of the suite,
+// each with what is known of it: that it passes, that it is outside of what Lictor serves, or that it is open.
+//
+// With -follower each server that a test starts becomes a follower of two others, and what the client asks of it is answered by their
+// leader. api-suite-follower.txt names the tests that cannot pass then, and why: they count nodes, for instance.
 //
 // A test that is skipped has not passed. A test on a list that the suite does not have is missing, and that is a failure too:
 // a list nobody checks would let tests vanish.

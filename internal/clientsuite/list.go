@@ -14,7 +14,7 @@ type standing string
 
 const (
 	required standing = "required" // of api-suite.txt
-	clusters standing = "clusters" // of api-suite.txt, but it needs a second server
+	leftOut  standing = "left out" // of api-suite.txt, but it cannot pass over a follower
 	passes   standing = "passes"   // of the rest
 	open     standing = "open"     // of the rest: Lictor ought to serve what it needs, and does not
 	outside  standing = "outside"  // of the rest: it needs what Lictor does not mean to serve
@@ -31,22 +31,16 @@ type test struct {
 	note string // why it is not expected to pass
 }
 
-// readTests merges the lists in a folder: those that must pass first, then the rest.
-func readTests(dir string) ([]test, error) {
+// readTests merges the lists in a folder: those that must pass first, then the rest. With follower, some of the first are left out.
+func readTests(dir string, follower bool) ([]test, error) {
 	all, err := readList(filepath.Join(dir, "api-suite.txt"), plain(required))
 	if err != nil {
 		return nil, err
 	}
-	waiting, err := readList(filepath.Join(dir, "api-suite-clusters.txt"), plain(clusters))
-	if err != nil {
-		return nil, err
-	}
-	for _, w := range waiting {
-		i := find(all, w.name)
-		if i < 0 {
-			return nil, fmt.Errorf("api-suite-clusters.txt names %s, which api-suite.txt does not", w.name)
+	if follower {
+		if err := leaveOut(dir, all); err != nil {
+			return nil, err
 		}
-		all[i].standing = clusters
 	}
 	rest, err := readList(filepath.Join(dir, "api-suite-rest.txt"), annotated)
 	if err != nil {
@@ -58,6 +52,31 @@ func readTests(dir string) ([]test, error) {
 		}
 	}
 	return append(all, rest...), nil
+}
+
+// leaveOut marks the tests that cannot pass over a follower.
+func leaveOut(dir string, all []test) error {
+	out, err := readList(filepath.Join(dir, "api-suite-follower.txt"), reasoned)
+	if err != nil {
+		return err
+	}
+	for _, x := range out {
+		i := find(all, x.name)
+		if i < 0 {
+			return fmt.Errorf("api-suite-follower.txt names %s, which api-suite.txt does not", x.name)
+		}
+		all[i].standing, all[i].note = leftOut, x.note
+	}
+	return nil
+}
+
+// reasoned reads lines of a name and why it is left out.
+func reasoned(line string) (test, error) {
+	name, why, ok := strings.Cut(line, " ")
+	if !ok || !strings.HasPrefix(name, "Test") {
+		return test{}, fmt.Errorf("%q is not the name of a test, and why it is left out", line)
+	}
+	return test{name: name, standing: leftOut, note: strings.TrimSpace(why)}, nil
 }
 
 func find(tests []test, name string) int {

@@ -21,11 +21,9 @@ against the lictor of this tree, which they find as "consul". It prints a line f
 each test, with the reason under one that has failed, and how many have passed. The
 go command fetches the client and what its tests need from the Go module proxy.
 
-The tests that must pass are in testdata/api-suite.txt. Those of them that need a
-second server (testdata/api-suite-clusters.txt) are not run unless -all or -also asks
-for them. All other tests of the client are in testdata/api-suite-rest.txt, with what
-is known of them: they pass, they are open, or they need a part of Consul that Lictor
-does not serve.
+The tests that must pass are in testdata/api-suite.txt. All other tests of the client
+are in testdata/api-suite-rest.txt, with what is known of them: they pass, they are
+open, or they need a part of Consul that Lictor does not serve.
 
 Options:
 `
@@ -39,6 +37,7 @@ Examples:
   scripts/api-suite -run 'Lock|Semaphore' -count 9   the same tests 9 times in a row
   scripts/api-suite -also TestAPI_AgentHost -v      one more, with all that it says
   scripts/api-suite -all -failures                  the whole suite
+  scripts/api-suite -follower                       over a follower of three servers
 `
 
 // options are what the command line says.
@@ -51,6 +50,7 @@ type options struct {
 	timeout  time.Duration
 	verbose  bool
 	brief    bool
+	follower bool
 }
 
 // parse reads the command line. What it prints for -h goes to help.
@@ -65,6 +65,8 @@ func parse(args []string, help io.Writer) (*options, error) {
 	fs.IntVar(&o.parallel, "parallel", 4, "`number` of tests that run at a time; each takes a block of ports, of which there are about 15")
 	fs.DurationVar(&o.timeout, "timeout", 2*time.Minute, "`time` that a test may take")
 	fs.BoolVar(&o.brief, "failures", false, "of the tests that must pass, print only those that have not")
+	fs.BoolVar(&o.follower, "follower", false, "let the tests talk to a follower: two more servers are started beside the one that a test starts; without -run,\n"+
+		"those of KV, locks, sessions, catalog, health and ACLs are run that testdata/api-suite-follower.txt does not leave out")
 	fs.BoolVar(&o.verbose, "v", false, "print all that the tests and their servers say")
 	fs.StringVar(&o.lists, "lists", "testdata", "`folder` with the lists of tests")
 	fs.StringVar(&o.lictor, "lictor", "", "`binary` to test; the default is the one that the script has built")
@@ -77,6 +79,9 @@ func parse(args []string, help io.Writer) (*options, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if o.follower && *run == "" {
+		*run = followed
 	}
 	if o.run, err = regexp.Compile(*run); err != nil {
 		return nil, fmt.Errorf("-run: %w", err)
@@ -103,7 +108,13 @@ func (o *options) check(rest []string) error {
 	return nil
 }
 
+// followed are the tests that are run with a follower unless others are named.
+const followed = `(?i)kv|lock|semaphore|session|catalog|health|acl`
+
 func main() {
+	if invokedAsConsul() {
+		os.Exit(follow(os.Args[1:]))
+	}
 	o, err := parse(os.Args[1:], os.Stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		return
@@ -125,7 +136,7 @@ func main() {
 
 // execute runs the tests and tells whether every one that must pass has.
 func (o *options) execute(ctx context.Context) (good bool, err error) {
-	listed, err := readTests(o.lists)
+	listed, err := readTests(o.lists, o.follower)
 	if err != nil {
 		return false, err
 	}
@@ -134,7 +145,7 @@ func (o *options) execute(ctx context.Context) (good bool, err error) {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	s, err := build(ctx, dir, o.lictor)
+	s, err := build(ctx, dir, o.lictor, o.follower)
 	if err != nil {
 		return false, err
 	}

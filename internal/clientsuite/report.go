@@ -17,10 +17,10 @@ type report struct {
 	apart                   []result // tests that need not pass
 }
 
-// begin tells of the tests that are not run only because they need a second server.
+// begin tells of the tests that are not run because they cannot pass over a follower.
 func (r *report) begin(left []test) {
 	for _, t := range left {
-		fmt.Fprintf(r.out, "not run, it needs a second server: %s\n", t.name)
+		fmt.Fprintf(r.out, "not run, %s: %s\n", t.note, t.name)
 	}
 }
 
@@ -70,7 +70,7 @@ func (r *report) line(t result, note string) {
 
 // finish prints the tests that need not pass, and the sums. It tells whether all tests that must pass have.
 func (r *report) finish() bool {
-	r.group(clusters, "They need a second server")
+	r.group(leftOut, "They cannot pass over a follower")
 	r.group(open, "Open")
 	r.group(outside, "Outside of what Lictor serves")
 	for _, t := range r.apart {

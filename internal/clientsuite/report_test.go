@@ -30,8 +30,8 @@ func TestReport(t *testing.T) {
 		{"missing outside", []result{bad(outside, missing)}, false, "passed 0, failed 0, missing 1", "MISS TestBad"},
 		{"one of the rest passes no more", []result{bad(passes, failed)}, false, "passed 0, failed 1, missing 0", "FAIL TestBad"},
 		{"one that no list has fails", []result{bad(unlisted, failed)}, false, "passed 0, failed 1, missing 0", "FAIL TestBad"},
-		{"a second server is not there", []result{ok(required), bad(clusters, failed)}, true, "passed 1, failed 0, missing 0",
-			"second server, not counted:\nFAIL TestBad (1s, 1 of 3 runs failed): known\n"},
+		{"left out", []result{ok(required), bad(leftOut, failed)}, true, "passed 1, failed 0, missing 0",
+			"over a follower, not counted:\nFAIL TestBad (1s, 1 of 3 runs failed): known\n"},
 		{"open", []result{bad(open, failed)}, true, "passed 0, failed 0, missing 0", "Open, not counted:\nFAIL TestBad"},
 		{"outside", []result{bad(outside, failed)}, true, "passed 0, failed 0, missing 0", "passed 0, failed 1 of these\n"},
 		{"open no more", []result{ok(open)}, true, "passed 0, failed 0, missing 0", "TestOK passes, though"},
@@ -70,10 +70,10 @@ func TestReportShowsWhatIsAskedFor(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var out strings.Builder
 			tt.out = &out
-			tt.begin([]test{{name: "TestLeft"}})
+			tt.begin([]test{{name: "TestLeft", note: "it counts nodes"}})
 			tt.add(good)
 			tt.add(bad)
-			if want := "not run, it needs a second server: TestLeft\n" + tt.want; out.String() != want {
+			if want := "not run, it counts nodes: TestLeft\n" + tt.want; out.String() != want {
 				t.Errorf("got  %q\nwant %q", &out, want)
 			}
 		})

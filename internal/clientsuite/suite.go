@@ -29,10 +29,10 @@ type suite struct {
 	timeout time.Duration
 }
 
-// build makes a suite in dir.
-func build(ctx context.Context, dir, lictor string) (*suite, error) {
+// build makes a suite in dir. With follower its tests find this program, which starts more servers beside the one under test.
+func build(ctx context.Context, dir, lictor string, follower bool) (*suite, error) {
 	s := &suite{dir: dir, source: filepath.Join(dir, "api"), program: filepath.Join(dir, "api.test"), path: filepath.Join(dir, "bin")}
-	if err := s.install(lictor); err != nil {
+	if err := s.install(lictor, follower); err != nil {
 		return nil, fmt.Errorf("the server to test: %w", err)
 	}
 	module, err := download(ctx, dir)
@@ -51,7 +51,7 @@ func build(ctx context.Context, dir, lictor string) (*suite, error) {
 }
 
 // install makes the folder for the PATH.
-func (s *suite) install(lictor string) error {
+func (s *suite) install(lictor string, follower bool) error {
 	target, err := filepath.Abs(lictor)
 	if err != nil {
 		return err
@@ -62,7 +62,14 @@ func (s *suite) install(lictor string) error {
 	if err := os.Mkdir(s.path, 0o700); err != nil {
 		return err
 	}
-	return os.Symlink(target, filepath.Join(s.path, "consul"))
+	if !follower {
+		return os.Symlink(target, filepath.Join(s.path, "consul"))
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Symlink(target, filepath.Join(s.path, wrapped)), os.Symlink(self, filepath.Join(s.path, "consul")))
 }
 
 // download has the go command fetch the module, unless it has it, and returns the folder it is in.
