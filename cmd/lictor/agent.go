@@ -25,7 +25,9 @@ type agentCommand struct{ *program }
 
 func newAgent(p *program) cli.Command { return &agentCommand{p} }
 
-func (c *agentCommand) Synopsis() string { return "Runs a Lictor agent: a server, or a client of servers" }
+func (c *agentCommand) Synopsis() string {
+	return "Runs a Lictor agent: a server, or a client of servers"
+}
 
 func (c *agentCommand) Help() string {
 	m := manual{

@@ -49,7 +49,7 @@ Forget the member at once, instead of showing it as left for a while:
 func (c *forceLeave) define(fs *flag.FlagSet) {
 	fs.BoolVar(&c.prune, "prune", false, "Forget the member, so that it is no longer listed at all.")
 	fs.BoolVar(&c.wan, "wan", false,
-		"Act on the servers of all datacenters. Lictor's servers are in no such pool, and refuse.")
+		"Act on the servers of all datacenters.")
 	c.definePartition(fs)
 }
 

@@ -43,7 +43,7 @@ With ACLs enabled this needs a token that grants agent:write.`,
 
 func (c *join) define(fs *flag.FlagSet) {
 	fs.BoolVar(&c.wan, "wan", false,
-		"Join a server to the servers of other datacenters. Lictor's servers are in no such pool, and refuse.")
+		"Join a server to the servers of other datacenters.")
 }
 
 func (c *join) run(addresses []string) int {

@@ -230,8 +230,8 @@ func TestOperatorCommandsAgainstAServer(t *testing.T) {
 		{"force-leave nobody", 1, "Error force leaving: Unexpected response code: 500 (agent: No node found with name 'nobody')"},
 		{"members -filter=Name==srv -format=json", 0, `"Name": "srv"`},
 		{"members -filter=Name==nobody", 2, ""},
-		{"members -wan", 1, "this server is in no WAN pool"},
-		{"join -wan 10.0.0.1", 1, "this server is in no WAN pool"},
+		{"members -wan", 1, "this agent is in no WAN pool"},
+		{"join -wan 10.0.0.1", 1, "this agent is in no WAN pool"},
 		{"keyring -list", 1, "Error listing keys: Unexpected response code: 500 (Keyring is empty (encryption not enabled))"},
 		{"keyring -use=bm9uZQ==", 1, "500 (No keyring to modify (encryption not enabled))"},
 	} {

@@ -19,7 +19,7 @@ import (
 // startServer runs a real server in this process and points the commands at it.
 func startServer(t *testing.T) {
 	t.Helper()
-	flags, err := agentconfig.ParseFlags([]string{"-dev", "-node=srv", fmt.Sprint("-http-port=", freePort(t)), fmt.Sprint("-server-port=", freePort(t)), fmt.Sprint("-serf-lan-port=", freePort(t))}, io.Discard)
+	flags, err := agentconfig.ParseFlags([]string{"-dev", "-node=srv", fmt.Sprint("-http-port=", freePort(t)), fmt.Sprint("-server-port=", freePort(t)), fmt.Sprint("-serf-lan-port=", freePort(t)), "-serf-wan-port=-1"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,10 +58,13 @@ type Agent struct {
 	started   bool       // the PID file is there
 	failed    chan error // of what broke and ends the agent
 	leaving   chan struct{}
+	left      chan struct{} // closed once the agent has left, or failed to
+	leaveErr  error         // why it failed
 	reloads   reloads
 
 	opened      time.Time
 	pool        *gossip.Pool
+	wan         *gossip.Pool       // of the servers of all datacenters; nil if the agent is not in it
 	stopJoining context.CancelFunc // nil unless there is somebody to join
 	coordinates context.CancelFunc // nil unless the agent tells how far it is from others
 	hint        leaderHint
@@ -74,7 +77,7 @@ type Agent struct {
 
 // Open locks the data directory and settles the node ID. It prints nothing, and leaves nothing behind on an error.
 func Open(config *agentconfig.Config) (*Agent, error) {
-	a := &Agent{config: config, opened: time.Now(), failed: make(chan error, 1), leaving: make(chan struct{}, 1)}
+	a := &Agent{config: config, opened: time.Now(), failed: make(chan error, 1), leaving: make(chan struct{}, 1), left: make(chan struct{})}
 	a.events = userevent.NewBuffer(eventTarget{a})
 	if config.DataDir != "" {
 		dir, err := datadir.Open(config.DataDir, version.Lictor)
@@ -94,7 +97,7 @@ func Open(config *agentconfig.Config) (*Agent, error) {
 func (a *Agent) Start(root hclog.InterceptLogger) error {
 	a.log, a.monitor = root.Named("agent"), logging.NewMonitor(root)
 	for _, step := range []func() error{
-		a.startTelemetry, a.openServerPort, a.makeMeshRoot, a.openACLs, a.openLocal, a.openPool, a.startServer, a.writePIDFile, a.listen,
+		a.startTelemetry, a.openServerPort, a.makeMeshRoot, a.openACLs, a.openLocal, a.openPool, a.openWANPool, a.startServer, a.writePIDFile, a.listen,
 		a.serveRequests, a.startJoining, a.startLocal, a.startCoordinates, a.startGauges, func() error { return a.startReloads(root) },
 	} {
 		if err := step(); err != nil {
@@ -142,6 +145,8 @@ func (a *Agent) serverConfig() server.Config {
 	c.AwaitCluster = !a.config.Bootstrap && !a.config.DevMode
 	c.BootstrapExpect = a.config.BootstrapExpect
 	c.RejoinAgeMax = a.config.ServerRejoinAgeMax
+	// A server that is to be stable soon is to be promoted soon.
+	c.AutopilotInterval = min(server.AutopilotInterval, max(a.config.Autopilot.ServerStabilizationTime, time.Second))
 	c.Pool, c.ForceLeave = a.pool, func(name string) error { return a.pool.ForceLeave(name, false) }
 	c.FetchStats = func(ctx context.Context, address string) (*server.Stats, error) {
 		stats := new(server.Stats)
@@ -236,8 +241,10 @@ func (a *Agent) Close() error {
 	if a.server != nil {
 		errs = append(errs, a.server.Close())
 	}
-	if a.pool != nil {
-		errs = append(errs, a.pool.Close())
+	for _, pool := range []*gossip.Pool{a.wan, a.pool} {
+		if pool != nil {
+			errs = append(errs, pool.Close())
+		}
 	}
 	if a.telemetry != nil {
 		a.telemetry.Close()

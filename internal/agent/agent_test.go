@@ -41,7 +41,7 @@ func freePort(t *testing.T) int {
 
 func load(t *testing.T, args ...string) *agentconfig.Config {
 	t.Helper()
-	args = append([]string{"-bind=127.0.0.1", "-node=test", "-hcl=performance { raft_multiplier = 1 }", fmt.Sprint("-http-port=", freePort(t)), fmt.Sprint("-server-port=", freePort(t)), fmt.Sprint("-serf-lan-port=", freePort(t))}, args...)
+	args = append([]string{"-bind=127.0.0.1", "-node=test", "-hcl=performance { raft_multiplier = 1 }", fmt.Sprint("-http-port=", freePort(t)), fmt.Sprint("-server-port=", freePort(t)), fmt.Sprint("-serf-lan-port=", freePort(t)), "-serf-wan-port=-1"}, args...)
 	flags, err := agentconfig.ParseFlags(args, io.Discard)
 	if err != nil {
 		t.Fatal(err)

@@ -40,12 +40,15 @@ func TestJoinAndForceLeave(t *testing.T) {
 
 func TestLeaveIsHandedOn(t *testing.T) {
 	a := start(t, load(t, "-dev"))
+	go func() {
+		<-a.Leaving()
+		a.Depart(t.Context())
+	}()
 	for range 2 { // the second is no other wish
 		if status, _, body := do(t, a, "PUT", "/v1/agent/leave", nil); status != 200 || len(body) > 0 {
 			t.Errorf("%d %s", status, body)
 		}
 	}
-	<-a.Leaving()
 }
 
 func TestSelfShowsTheConfiguration(t *testing.T) {

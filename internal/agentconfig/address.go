@@ -24,7 +24,16 @@ func setAddresses(s *settings, c *Config) error {
 	if c.AdvertiseAddr, err = advertiseAddress(s, c.BindAddr); err != nil {
 		return err
 	}
-	if c.TaggedAddresses, err = taggedAddresses(s, c.AdvertiseAddr); err != nil {
+	if c.AdvertiseAddrWAN, err = oneAddress(s, "advertise_addr_wan"); err != nil {
+		return err
+	}
+	switch {
+	case c.AdvertiseAddrWAN.IsUnspecified():
+		return errors.New("Advertise WAN address cannot be 0.0.0.0, :: or [::]")
+	case !c.AdvertiseAddrWAN.IsValid():
+		c.AdvertiseAddrWAN = c.AdvertiseAddr
+	}
+	if c.TaggedAddresses, err = taggedAddresses(s, c.AdvertiseAddr, c.AdvertiseAddrWAN); err != nil {
 		return err
 	}
 	if c.ClientAddrs, err = clientAddresses(s.str("client_addr")); err != nil {

@@ -17,6 +17,10 @@ func (c *Config) Banner(version string) string {
 	if !c.Server {
 		segment, reporting = "", ""
 	}
+	wan := -1
+	if c.SerfWAN.IsValid() {
+		wan = int(c.SerfWAN.Port())
+	}
 	return fmt.Sprintf(`==> Starting Consul agent...
                Version: '%s'
             Build Date: '%s'
@@ -25,7 +29,7 @@ func (c *Config) Banner(version string) string {
             Datacenter: '%s' (Segment: '%s')
                 Server: %t (Bootstrap: %t)
            Client Addr: %v (HTTP: %d, HTTPS: -1, gRPC: -1, gRPC-TLS: -1, DNS: -1)
-          Cluster Addr: %s (LAN: %d, WAN: -1)
+          Cluster Addr: %s (LAN: %d, WAN: %d)
      Gossip Encryption: %t
       Auto-Encrypt-TLS: false
            ACL Enabled: %t
@@ -37,7 +41,7 @@ func (c *Config) Banner(version string) string {
 ==> Log data will now stream in as it occurs:
 
 `, version, buildDate(), c.NodeID, c.NodeName, c.Datacenter, segment, c.Server, c.Bootstrap,
-		c.ClientAddrs, c.HTTPPort, c.AdvertiseAddr, c.SerfLAN.Port(), c.encrypts(), c.ACL.Enabled, reporting, c.ACL.DefaultPolicy)
+		c.ClientAddrs, c.HTTPPort, c.AdvertiseAddr, c.SerfLAN.Port(), wan, c.encrypts(), c.ACL.Enabled, reporting, c.ACL.DefaultPolicy)
 }
 
 // buildDate is the time of the commit the binary was built from, as far as it is known.

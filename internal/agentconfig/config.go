@@ -43,6 +43,11 @@ type Config struct {
 	TaggedAddresses map[string]string
 	// SerfLAN is where the gossip listens. It advertises AdvertiseAddr with the same port.
 	SerfLAN netip.AddrPort
+	// AdvertiseAddrWAN is the address that servers of other datacenters reach this one by.
+	AdvertiseAddrWAN netip.Addr
+	// SerfWAN is where the gossip of the servers of all datacenters listens, not valid if there is none. It advertises AdvertiseAddrWAN
+	// with the same port.
+	SerfWAN netip.AddrPort
 	// ServerPort is the internal port, 1 to 65535.
 	ServerPort int
 	// ClientAddrs are the resolved addresses of client_addr; empty means no client listeners.
@@ -58,8 +63,11 @@ type Config struct {
 	JoinConfig
 	// Gossip says how fast news travels in the pool, and failures are seen.
 	Gossip GossipConfig
-	// SerfAllowed are the networks that members of the pool must come from; empty allows all.
-	SerfAllowed []netip.Prefix
+	// GossipWAN is Gossip between the servers of all datacenters.
+	GossipWAN GossipConfig
+	// SerfAllowed are the networks that members of the pool must come from, SerfWANAllowed those of the servers of all datacenters; empty
+	// allows all.
+	SerfAllowed, SerfWANAllowed []netip.Prefix
 	// Encrypt is the encryption of the gossip.
 	Encrypt EncryptConfig
 	// DisableCoordinates keeps the agent from finding out and telling how far it is from others.

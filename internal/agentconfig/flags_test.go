@@ -69,12 +69,13 @@ func TestUsageNamesEveryFlag(t *testing.T) {
 func TestHelpTellsWhatIsServed(t *testing.T) {
 	served, rest := Describe()
 	for name := range strings.FieldsSeq(`server bootstrap-expect retry-join retry-interval retry-max join rejoin serf-lan-bind serf-lan-port
-		serf-lan-allowed-cidrs encrypt disable-keyring-file node-id advertise`) {
+		serf-lan-allowed-cidrs encrypt disable-keyring-file node-id advertise
+		retry-join-wan serf-wan-bind serf-wan-port serf-wan-allowed-cidrs advertise-wan`) {
 		if served.Lookup(name) == nil || rest.Lookup(name) != nil {
 			t.Errorf("-%s is served", name)
 		}
 	}
-	for name := range strings.FieldsSeq(`retry-join-wan serf-wan-bind serf-wan-port serf-wan-allowed-cidrs advertise-wan dns-port protocol`) {
+	for name := range strings.FieldsSeq(`dns-port protocol`) {
 		if served.Lookup(name) != nil || rest.Lookup(name) == nil {
 			t.Errorf("-%s is not served", name)
 		}

@@ -35,34 +35,55 @@ type EncryptConfig struct {
 
 // setGossip reads where the pool's gossip listens, how fast it is and who may take part.
 func setGossip(s *settings, c *Config) error {
-	bind, err := oneAddress(s, "serf_lan")
-	if err != nil {
+	var err error
+	if c.SerfLAN, err = serfAddress(s, c, "serf_lan"); err != nil {
 		return err
+	}
+	c.Gossip, c.GossipWAN = gossipTiming(s, "gossip_lan"), gossipTiming(s, "gossip_wan")
+	c.DisableCoordinates = s.boolean("disable_coordinates")
+	if c.SerfAllowed, err = allowedNetworks("serf_lan_allowed_cidrs", s); err != nil {
+		return err
+	}
+	if c.SerfWANAllowed, err = allowedNetworks("serf_wan_allowed_cidrs", s); err != nil {
+		return err
+	}
+	if !s.boolean("server") && !s.dev || s.integer("ports.serf_wan") <= 0 {
+		return nil
+	}
+	c.SerfWAN, err = serfAddress(s, c, "serf_wan")
+	return err
+}
+
+// serfAddress is where the gossip of one kind listens.
+func serfAddress(s *settings, c *Config, name string) (netip.AddrPort, error) {
+	bind, err := oneAddress(s, name)
+	if err != nil {
+		return netip.AddrPort{}, err
 	}
 	if !bind.IsValid() {
 		bind = c.BindAddr
 	}
-	c.SerfLAN = netip.AddrPortFrom(bind, uint16(s.integer("ports.serf_lan")))
-	c.Gossip = GossipConfig{
-		Interval:       s.duration("gossip_lan.gossip_interval"),
-		Nodes:          s.integer("gossip_lan.gossip_nodes"),
-		ProbeInterval:  s.duration("gossip_lan.probe_interval"),
-		ProbeTimeout:   s.duration("gossip_lan.probe_timeout"),
-		SuspicionMult:  s.integer("gossip_lan.suspicion_mult"),
-		RetransmitMult: s.integer("gossip_lan.retransmit_mult"),
+	return netip.AddrPortFrom(bind, uint16(s.integer("ports."+name))), nil
+}
+
+func gossipTiming(s *settings, block string) GossipConfig {
+	return GossipConfig{
+		Interval:       s.duration(block + ".gossip_interval"),
+		Nodes:          s.integer(block + ".gossip_nodes"),
+		ProbeInterval:  s.duration(block + ".probe_interval"),
+		ProbeTimeout:   s.duration(block + ".probe_timeout"),
+		SuspicionMult:  s.integer(block + ".suspicion_mult"),
+		RetransmitMult: s.integer(block + ".retransmit_mult"),
 	}
-	c.DisableCoordinates = s.boolean("disable_coordinates")
-	c.SerfAllowed, err = allowedNetworks(s.list("serf_lan_allowed_cidrs"))
-	return err
 }
 
 // allowedNetworks reads networks that have been found valid. A network of IPv4 addresses in IPv6's form is one of IPv4.
-func allowedNetworks(cidrs []string) ([]netip.Prefix, error) {
+func allowedNetworks(key string, s *settings) ([]netip.Prefix, error) {
 	var all []netip.Prefix
-	for _, text := range cidrs {
+	for _, text := range s.list(key) {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, fmt.Errorf("serf_lan_allowed_cidrs: %w", err)
+			return nil, fmt.Errorf("%s: %w", key, err)
 		}
 		if p.Addr().Is4In6() && p.Bits() >= 96 {
 			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
@@ -94,11 +115,16 @@ func setEncrypt(s *settings, c *Config) error {
 
 // KeyringFile is the file that keeps the gossip's keys, empty if they are kept in memory only. An agent without a key keeps none, but
 // one that finds the file has its keys.
-func (c *Config) KeyringFile() string {
+func (c *Config) KeyringFile() string { return c.keyringFile("local.keyring") }
+
+// WANKeyringFile is the KeyringFile of the gossip between the servers of all datacenters.
+func (c *Config) WANKeyringFile() string { return c.keyringFile("remote.keyring") }
+
+func (c *Config) keyringFile(name string) string {
 	if c.DataDir == "" || c.Encrypt.DisableKeyringFile {
 		return ""
 	}
-	return filepath.Join(c.DataDir, "serf", "local.keyring")
+	return filepath.Join(c.DataDir, "serf", name)
 }
 
 // encrypts reports whether the gossip is going to be encrypted: there is a key, or a keyring of an earlier run.

@@ -19,12 +19,18 @@ type JoinConfig struct {
 	RetryInterval time.Duration
 	// RetryMaxAttempts is how many attempts end the agent if all fail; 0 is for ever.
 	RetryMaxAttempts int
+	// RetryJoinWAN, RetryIntervalWAN and RetryMaxAttemptsWAN are the same for the servers of other datacenters.
+	RetryJoinWAN        []string
+	RetryIntervalWAN    time.Duration
+	RetryMaxAttemptsWAN int
 	// RejoinAfterLeave makes an agent that had left look for its old pool at the next start.
 	RejoinAfterLeave bool
 	// ServerRejoinAgeMax is how long a server may have been away and still start with its old state; at least 6 hours.
 	ServerRejoinAgeMax time.Duration
 	// ReconnectTimeout is how long a failed member is remembered; positive.
 	ReconnectTimeout time.Duration
+	// ReconnectTimeoutWAN is how long a failed server is remembered between datacenters; positive.
+	ReconnectTimeoutWAN time.Duration
 	// AdvertiseReconnectTimeout, when not 0, is how long others are to remember this client agent after it failed; 0 on servers.
 	AdvertiseReconnectTimeout time.Duration
 
@@ -42,6 +48,9 @@ func setJoin(s *settings, c *Config) error {
 	c.JoinConfig = JoinConfig{
 		RetryInterval:             s.duration("retry_interval"),
 		RetryMaxAttempts:          s.integer("retry_max"),
+		RetryIntervalWAN:          s.duration("retry_interval_wan"),
+		RetryMaxAttemptsWAN:       s.integer("retry_max_wan"),
+		ReconnectTimeoutWAN:       s.duration("reconnect_timeout_wan"),
 		RejoinAfterLeave:          s.boolean("rejoin_after_leave"),
 		ServerRejoinAgeMax:        s.duration("server_rejoin_age_max"),
 		ReconnectTimeout:          s.duration("reconnect_timeout"),
@@ -56,29 +65,36 @@ func setJoin(s *settings, c *Config) error {
 	if s.isSet("skip_leave_on_interrupt") {
 		c.SkipLeaveOnInterrupt = s.boolean("skip_leave_on_interrupt")
 	}
-	c.RetryJoin, err = joinAddresses(s.list("retry_join"))
+	if c.RetryJoin, err = joinAddresses("retry_join", s.list("retry_join")); err != nil {
+		return err
+	}
+	c.RetryJoinWAN, err = joinAddresses("retry_join_wan", s.list("retry_join_wan"))
+	if len(c.RetryJoinWAN) > 0 && !c.SerfWAN.IsValid() {
+		s.warn("retry_join_wan has no effect: this agent is in no WAN pool, which takes a server and ports.serf_wan")
+		c.RetryJoinWAN = nil
+	}
 	return err
 }
 
 // joinAddresses evaluates the templates among the entries of retry_join, each of which may yield several addresses, and checks the names
 // of cloud providers. No error shows more of an entry than such a name: there may be secrets in it.
-func joinAddresses(entries []string) ([]string, error) {
+func joinAddresses(key string, entries []string) ([]string, error) {
 	var all []string
 	for _, entry := range entries {
 		if isCloud(entry) {
-			if err := checkProvider(entry); err != nil {
+			if err := checkProvider(key, entry); err != nil {
 				return nil, err
 			}
 			all = append(all, entry)
 			continue
 		}
-		addrs, err := expand("retry_join", entry)
+		addrs, err := expand(key, entry)
 		if err != nil {
 			return nil, err
 		}
 		for _, a := range addrs {
 			if strings.Contains(a, "=") {
-				return nil, errors.New("retry_join: an address template must yield addresses, not a search in a cloud")
+				return nil, errors.New(key + ": an address template must yield addresses, not a search in a cloud")
 			}
 		}
 		all = append(all, addrs...)
@@ -98,18 +114,18 @@ var providers = []string{"aws", "azure", "gce", "mdns"}
 // plainName is what a provider's name looks like. Anything else may be a secret that got there by mistake.
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
 
-func checkProvider(entry string) error {
+func checkProvider(key, entry string) error {
 	served := "the providers are " + strings.Join(providers, ", ")
 	name := providerOf(entry)
 	switch {
 	case slices.Contains(providers, name):
 		return nil
 	case name == "":
-		return fmt.Errorf("retry_join: cloud auto-join needs provider=NAME: %s", served)
+		return fmt.Errorf("%s: cloud auto-join needs provider=NAME: %s", key, served)
 	case !plainName.MatchString(name):
-		return fmt.Errorf("retry_join: cloud auto-join with this provider is not served: %s", served)
+		return fmt.Errorf("%s: cloud auto-join with this provider is not served: %s", key, served)
 	}
-	return fmt.Errorf("retry_join: cloud auto-join with provider %q is not served: %s", name, served)
+	return fmt.Errorf("%s: cloud auto-join with provider %q is not served: %s", key, name, served)
 }
 
 // pair is one key=value of a search: both may be in double quotes, with spaces around the equals sign.

@@ -11,7 +11,7 @@ import (
 func TestJoinDefaults(t *testing.T) {
 	want := JoinConfig{
 		RetryInterval: 30 * time.Second, ServerRejoinAgeMax: 168 * time.Hour, ReconnectTimeout: 72 * time.Hour, LeaveDrainTime: 5 * time.Second,
-		SkipLeaveOnInterrupt: true,
+		RetryIntervalWAN: 30 * time.Second, ReconnectTimeoutWAN: 72 * time.Hour, SkipLeaveOnInterrupt: true,
 	}
 	if c := mustServer(t, ""); !reflect.DeepEqual(c.JoinConfig, want) {
 		t.Errorf("server: %+v", c.JoinConfig)
@@ -24,9 +24,11 @@ func TestJoinDefaults(t *testing.T) {
 
 func TestJoinKeys(t *testing.T) {
 	keys := `retry_interval = "1s" retry_max = 4 rejoin_after_leave = true server_rejoin_age_max = "6h" reconnect_timeout = "9h"
+		retry_interval_wan = "3s" retry_max_wan = 5 reconnect_timeout_wan = "10h"
 		performance { leave_drain_time = "2s" } retry_join = ["a", "10.0.0.1:8301", "[::1]:8301"]`
 	want := JoinConfig{
 		RetryJoin: []string{"a", "10.0.0.1:8301", "[::1]:8301"}, RetryInterval: time.Second, RetryMaxAttempts: 4, RejoinAfterLeave: true,
+		RetryIntervalWAN: 3 * time.Second, RetryMaxAttemptsWAN: 5, ReconnectTimeoutWAN: 10 * time.Hour,
 		ServerRejoinAgeMax: 6 * time.Hour, ReconnectTimeout: 9 * time.Hour, LeaveDrainTime: 2 * time.Second, LeaveOnTerminate: true,
 	}
 	if c := mustServer(t, keys+` leave_on_terminate = true skip_leave_on_interrupt = false`); !reflect.DeepEqual(c.JoinConfig, want) {
@@ -73,7 +75,7 @@ func TestRetryJoin(t *testing.T) {
 			"retry_join: an address template must yield addresses, not a search in a cloud"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := joinAddresses([]string{tt.entry})
+			got, err := joinAddresses("retry_join", []string{tt.entry})
 			switch {
 			case tt.err == "" && err != nil:
 				t.Error(err)
@@ -97,7 +99,7 @@ func FuzzProvider(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		entry := "provider=" + text + " secret_access_key=S3CRET"
-		got, err := joinAddresses([]string{entry})
+		got, err := joinAddresses("retry_join", []string{entry})
 		if err == nil && !slices.Equal(got, []string{entry}) {
 			t.Errorf("%q became %q", entry, got)
 		}

@@ -467,7 +467,7 @@ func TestBanner(t *testing.T) {
 		"\n               Node ID: 'abcdef01-2345-6789-abcd-ef0123456789'\n             Node name: 'n1'\n",
 		"\n            Datacenter: 'dc1' (Segment: '<all>')\n                Server: true (Bootstrap: true)\n",
 		"\n           Client Addr: [127.0.0.1] (HTTP: 8500, HTTPS: -1, gRPC: -1, gRPC-TLS: -1, DNS: -1)\n",
-		"\n          Cluster Addr: 127.0.0.1 (LAN: 8301, WAN: -1)\n     Gossip Encryption: false\n      Auto-Encrypt-TLS: false\n",
+		"\n          Cluster Addr: 127.0.0.1 (LAN: 8301, WAN: 8302)\n     Gossip Encryption: false\n      Auto-Encrypt-TLS: false\n",
 		"\n           ACL Enabled: false\n     Reporting Enabled: false\n    ACL Default Policy: allow\n",
 		"\n\n==> Log data will now stream in as it occurs:\n\n",
 	} {

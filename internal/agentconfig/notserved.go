@@ -28,18 +28,8 @@ const (
 // notServed lists the keys that are accepted with one warning. A release that learns to serve a key deletes its
 // line. Part of it is outside of the product for good: DNS, gRPC, the mesh, the web UI.
 var notServed = []rule{
-	{key: "retry_join_wan", why: noWAN},
-	{key: "retry_interval_wan", why: noWAN},
-	{key: "retry_max_wan", why: noWAN},
-	{key: "reconnect_timeout_wan", why: noWAN},
-	{key: "gossip_wan", why: noWAN},
-	{key: "serf_wan", why: noWAN},
-	{key: "ports.serf_wan", why: noWAN, harmless: notPositive},
 	{key: "protocol", why: "the agents of this release speak one version of the gossip protocol"},
 	{key: "primary_datacenter", why: noWAN},
-	{key: "advertise_addr_wan", why: noWAN},
-	{key: "advertise_addr_wan_ipv4", why: noWAN},
-	{key: "advertise_addr_wan_ipv6", why: noWAN},
 	{key: "translate_wan_addrs", why: noWAN},
 	{key: "locality", why: "localities are not served"},
 	{key: "enable_agent_tls_for_checks", why: "TLS is not served by this release"},
@@ -96,7 +86,6 @@ var protected = []rule{
 	{key: "tls.internal_rpc", why: "TLS"},
 	{key: "tls.https", why: "TLS"},
 	{key: "server_name", why: "TLS"},
-	{key: "serf_wan_allowed_cidrs", why: "limits on who may join"},
 	{key: "limits.https_handshake_timeout", why: "time limits of handshakes", harmless: noTime},
 	{key: "limits.request_limits.mode", why: "request limits"},
 	{key: "connect.enable_mesh_gateway_wan_federation", why: "WAN federation through mesh gateways"},

@@ -31,7 +31,11 @@ var servedKeys = strings.Fields(`node_name node_id node_meta disable_host_node_i
 	encrypt encrypt_verify_incoming encrypt_verify_outgoing disable_keyring_file
 	limits.rpc_max_conns_per_client limits.rpc_handshake_timeout limits.rpc_rate limits.rpc_max_burst limits.rpc_client_timeout
 	acl.token_ttl acl.policy_ttl acl.role_ttl
-	discovery_max_stale advertise_addr_ipv4 advertise_addr_ipv6 tagged_addresses`)
+	discovery_max_stale advertise_addr_ipv4 advertise_addr_ipv6 tagged_addresses
+	retry_join_wan retry_interval_wan retry_max_wan reconnect_timeout_wan serf_wan ports.serf_wan serf_wan_allowed_cidrs
+	advertise_addr_wan advertise_addr_wan_ipv4 advertise_addr_wan_ipv6
+	gossip_wan.gossip_interval gossip_wan.gossip_nodes gossip_wan.probe_interval gossip_wan.probe_timeout
+	gossip_wan.suspicion_mult gossip_wan.retransmit_mult`)
 
 // Every key has one fate: nothing may be parsed and then forgotten.
 func TestEveryKeyHasAFate(t *testing.T) {
@@ -84,10 +88,11 @@ func TestNotServedWarnings(t *testing.T) {
 	tests := []struct{ name, hcl, want string }{
 		{"cluster", `retry_join = ["a"] retry_max = 3 gossip_lan { gossip_nodes = 4 } serf_lan = "127.0.0.2" disable_coordinates = true
 			tagged_addresses { lan = "127.0.0.1" mine = "x" } discovery_max_stale = "1s" limits { rpc_rate = 5 } rejoin_after_leave = true`, ""},
-		{"WAN", `retry_join_wan = ["a"]`, "The 'retry_join_wan' field is accepted, but WAN federation is not served by this release"},
+		{"WAN", `translate_wan_addrs = true`, "The 'translate_wan_addrs' field is accepted, but WAN federation is not served by this release"},
+		{"WAN without a pool", `retry_join_wan = ["a"] ports { serf_wan = -1 }`, "retry_join_wan has no effect: this agent is in no WAN pool, which takes a server and ports.serf_wan"},
 		{"protocol", `protocol = 3`, "The 'protocol' field is accepted, but the agents of this release speak one version of the gossip protocol"},
 		{"tagged address of the agent's own", `tagged_addresses { lan = "10.0.0.1" }`, "The 'tagged_addresses.lan' field is accepted, " +
-			"but the agent fills it in itself, with 127.0.0.1: use advertise_addr, advertise_addr_ipv4 or advertise_addr_ipv6"},
+			"but the agent fills it in itself, with 127.0.0.1: use advertise_addr and its variants"},
 		{"block names its keys", `dns_config { only_passing = true allow_stale = false }`,
 			"The 'dns_config.allow_stale', 'dns_config.only_passing' fields are accepted, but DNS is not served"},
 		{"open block", `connect { enabled = true ca_provider = "vault" }`, "The 'connect.ca_provider' field is accepted, but the service mesh is not served"},
@@ -139,7 +144,6 @@ func TestProtectedKeysAreRefused(t *testing.T) {
 		{`tls { https { cert_file = "x" } }`, "tls.https.cert_file"},
 		{`tls { defaults { tls_min_version = "TLSv1_3" } }`, "tls.defaults.tls_min_version"},
 		{`server_name = "x"`, "server_name"},
-		{`serf_wan_allowed_cidrs = ["10.0.0.0/8"]`, "serf_wan_allowed_cidrs"},
 		{`limits { request_limits { mode = "permissive" } }`, "limits.request_limits.mode"},
 		{`limits { https_handshake_timeout = "1s" }`, "limits.https_handshake_timeout"},
 		{`connect { enable_mesh_gateway_wan_federation = true }`, "connect.enable_mesh_gateway_wan_federation"},

@@ -79,6 +79,7 @@ var notNegativeDurations = []string{
 // positiveDurations are served durations that nothing works without.
 var positiveDurations = []string{
 	"gossip_lan.gossip_interval", "gossip_lan.probe_interval", "gossip_lan.probe_timeout", "retry_interval", "reconnect_timeout",
+	"gossip_wan.gossip_interval", "gossip_wan.probe_interval", "gossip_wan.probe_timeout", "retry_interval_wan", "reconnect_timeout_wan",
 }
 
 func checkDuration(k *key, text string) error {

@@ -39,7 +39,7 @@ func (d *demo) startServer(ctx context.Context, name string) (*process, error) {
 	}
 	p := &process{log: log, addr: fmt.Sprintf("127.0.0.1:%d", ports[0]), done: make(chan struct{})}
 	p.cmd = d.command("agent", "-server", "-bootstrap-expect=1", "-node="+name, "-bind=127.0.0.1", "-data-dir="+d.path(name),
-		fmt.Sprintf("-http-port=%d", ports[0]), fmt.Sprintf("-server-port=%d", ports[1]), fmt.Sprintf("-serf-lan-port=%d", ports[2]), "-hcl", "performance { raft_multiplier = 1 }")
+		fmt.Sprintf("-http-port=%d", ports[0]), fmt.Sprintf("-server-port=%d", ports[1]), fmt.Sprintf("-serf-lan-port=%d", ports[2]), "-serf-wan-port=-1", "-hcl", "performance { raft_multiplier = 1 }")
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt on the terminal is the demo's alone
 	if err := p.cmd.Start(); err != nil {

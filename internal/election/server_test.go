@@ -41,8 +41,8 @@ func newServer(t *testing.T, args ...string) *server {
 	port := freePort(t)
 	s := &server{t: t, address: fmt.Sprint("127.0.0.1:", port)}
 	s.args = append([]string{"-bind=127.0.0.1", "-node=test", "-server", "-bootstrap-expect=1", "-data-dir=" + t.TempDir(),
-		"-hcl=performance { raft_multiplier = 1 }", fmt.Sprint("-http-port=", port), fmt.Sprint("-server-port=", freePort(t)), fmt.Sprint("-serf-lan-port=", freePort(t)),
-		fmt.Sprint("-serf-lan-port=", freePort(t)), "-hcl=ports { serf_wan = -1 }"}, args...)
+		"-hcl=performance { raft_multiplier = 1 }", fmt.Sprint("-http-port=", port), fmt.Sprint("-server-port=", freePort(t)), fmt.Sprint("-serf-lan-port=", freePort(t)), "-serf-wan-port=-1",
+		fmt.Sprint("-serf-lan-port=", freePort(t)), "-serf-wan-port=-1", "-hcl=ports { serf_wan = -1 }"}, args...)
 	s.start()
 	t.Cleanup(s.stop)
 	return s

@@ -8,6 +8,7 @@ import (
 
 // merge decides who may be in the pool. Serf asks it before it takes other members' word for anything.
 type merge struct {
+	wan                  bool
 	datacenter, name, id string
 }
 
@@ -17,7 +18,9 @@ func (m *merge) NotifyMerge(members []*serf.Member) error {
 		switch other := memberOf(s); {
 		case s.Tags[tagRole] != roleServer && s.Tags[tagRole] != roleClient:
 			return fmt.Errorf("member %q (%s) is no Lictor agent (its role is %q): Lictor and Consul do not share a pool", other.Name, other.Addr, s.Tags[tagRole])
-		case s.Tags[tagDatacenter] != m.datacenter:
+		case m.wan && !other.Server:
+			return fmt.Errorf("member %q (%s) is no server: the WAN pool is that of servers", other.Name, other.Addr)
+		case !m.wan && s.Tags[tagDatacenter] != m.datacenter:
 			return fmt.Errorf("member %q (%s) is of datacenter %q, and this pool of %q", other.Name, other.Addr, s.Tags[tagDatacenter], m.datacenter)
 		case other.ID == "":
 			return fmt.Errorf("member %q (%s) has no node ID", other.Name, other.Addr)

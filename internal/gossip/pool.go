@@ -22,7 +22,9 @@ import (
 
 // Config is what a member needs to know.
 type Config struct {
-	Name       string // unique in the pool
+	// WAN makes it the pool of the servers of all datacenters, whose members are called NAME.DATACENTER.
+	WAN        bool
+	Name       string // unique in the pool of the datacenter
 	NodeID     string // unique too
 	Datacenter string
 	Bind       netip.AddrPort // port 0: a free one
@@ -91,6 +93,14 @@ type Pool struct {
 	once    sync.Once
 }
 
+// DefaultWANTiming is that of a pool of several datacenters.
+func DefaultWANTiming() Timing {
+	return Timing{
+		GossipInterval: 500 * time.Millisecond, GossipNodes: 3, ProbeInterval: 5 * time.Second, ProbeTimeout: 3 * time.Second,
+		SuspicionMult: 6, RetransmitMult: 4, LeaveDelay: 3 * time.Second, ReclaimDelay: 30 * time.Second,
+	}
+}
+
 // Open makes this agent a member of a pool of its own, or with a snapshot of the one that it was in.
 func Open(c Config) (*Pool, error) {
 	p := &Pool{log: c.Logger, event: c.UserEvent, changed: make(chan struct{}, 1), stop: make(chan struct{})}
@@ -106,9 +116,25 @@ func Open(c Config) (*Pool, error) {
 		return nil, err
 	}
 	if len(p.serf.Members()) == 0 {
-		return nil, errors.Join(fmt.Errorf("this agent's own address is in none of the allowed networks %s: add it to serf_lan_allowed_cidrs", c.Allowed), p.Close())
+		return nil, errors.Join(fmt.Errorf("this agent's own address is in none of the allowed networks %s: add it to serf_%s_allowed_cidrs", c.Allowed, strings.ToLower(c.kind())), p.Close())
 	}
 	return p, nil
+}
+
+// memberName is the name that the pool knows this member by.
+func (c *Config) memberName() string {
+	if c.WAN {
+		return c.Name + "." + c.Datacenter
+	}
+	return c.Name
+}
+
+// kind is what operators call the pool.
+func (c *Config) kind() string {
+	if c.WAN {
+		return "WAN"
+	}
+	return "LAN"
 }
 
 func (p *Pool) configure(c *Config) (*serf.Config, error) {
@@ -125,7 +151,7 @@ func (p *Pool) configure(c *Config) (*serf.Config, error) {
 		return nil, fmt.Errorf("Failed to configure keyring: %w", err)
 	}
 	if differs {
-		c.Logger.Warn("keyring doesn't include key provided with -encrypt, using keyring", "keyring", "LAN")
+		c.Logger.Warn("keyring doesn't include key provided with -encrypt, using keyring", "keyring", c.kind())
 	}
 	if ring != nil && c.KeyringFile != "" {
 		if err := keep(ring, c.KeyringFile); err != nil {
@@ -135,10 +161,10 @@ func (p *Pool) configure(c *Config) (*serf.Config, error) {
 	p.ring = ring
 	conf := serf.DefaultConfig()
 	conf.Init()
-	conf.NodeName, conf.Tags = c.Name, c.tags()
+	conf.NodeName, conf.Tags = c.memberName(), c.tags()
 	conf.ProtocolVersion = 4
 	conf.Logger = c.Logger.StandardLogger(&hclog.StandardLoggerOptions{InferLevels: true})
-	conf.Merge = &merge{c.Datacenter, c.Name, c.NodeID}
+	conf.Merge = &merge{wan: c.WAN, datacenter: c.Datacenter, name: c.memberName(), id: c.NodeID}
 	conf.EnableNameConflictResolution = false // it would end this agent's membership: the log says who has the same name
 	conf.SnapshotPath, conf.RejoinAfterLeave = c.Snapshot, c.RejoinAfterLeave
 	conf.LeavePropagateDelay = c.Timing.LeaveDelay
@@ -152,6 +178,9 @@ func (p *Pool) configure(c *Config) (*serf.Config, error) {
 		conf.KeyringFile = c.KeyringFile
 	}
 	m := memberlist.DefaultLANConfig()
+	if c.WAN {
+		m = memberlist.DefaultWANConfig()
+	}
 	m.Logger, m.LogOutput = conf.Logger, nil
 	m.BindAddr, m.BindPort = c.Bind.Addr().String(), int(c.Bind.Port())
 	if c.Advertise.IsValid() {

@@ -38,13 +38,14 @@ func notNilMap[V any](m map[string]V) map[string]V {
 }
 
 func (h *Handler) agentMembers(w http.ResponseWriter, r *request) error {
-	if err := refuseWAN(r); err != nil {
-		return err
-	}
 	if segment := r.query.Get("segment"); segment != "" && segment != "_all" {
 		return badRequest("Invalid query parameter: \"segment\" - Network segments are a Consul Enterprise feature")
 	}
-	seen := visible(r, h.backend.Members(), func(m Member) bool { return r.may(acl.Node, acl.Read, m.Name) })
+	all, err := h.backend.Members(r.has("wan"))
+	if err != nil {
+		return err
+	}
+	seen := visible(r, all, func(m Member) bool { return r.may(acl.Node, acl.Read, m.Name) })
 	members, err := filtered(r, seen)
 	if err != nil {
 		return filterError(err)

@@ -9,13 +9,14 @@ import (
 
 // A Process is the process that an agent runs in, and its place among other agents. All methods are safe for concurrent use.
 type Process interface {
-	// Join joins the pool that the agent at an address is in: a host name or an IP address, with or without a port.
-	Join(ctx context.Context, address string) error
+	// Join joins the pool that the agent at an address is in: a host name or an IP address, with or without a port. With wan it is the
+	// pool of the servers of all datacenters; ErrNoWAN if this agent is in none.
+	Join(ctx context.Context, address string, wan bool) error
 	// ForceLeave makes a failed member one that has left, and with prune forgets it. A member that is alive stays. It fails if there
 	// is no member of that name.
-	ForceLeave(node string, prune bool) error
-	// Leave asks for a graceful end of the process, and does not wait for it.
-	Leave()
+	ForceLeave(node string, prune, wan bool) error
+	// Leave makes the agent leave its cluster, and the process end after that. It returns when the others know.
+	Leave(ctx context.Context) error
 	// Reread reads the configuration again, as SIGHUP does, and takes over what may change. If it cannot be read, nothing changes.
 	Reread() error
 	// Host describes the machine. What cannot be told is left out and named in Errors.
@@ -35,13 +36,8 @@ func (h *Handler) agentMemberRoutes() []route {
 	}
 }
 
-// refuseWAN refuses the parameter wan: there is one datacenter.
-func refuseWAN(r *request) error {
-	if r.has("wan") {
-		return badRequest("Invalid query parameter: \"wan\" - this server is in no WAN pool: federation of datacenters is not served")
-	}
-	return nil
-}
+// ErrNoWAN is returned by an agent that is not in the pool of the servers of all datacenters.
+var ErrNoWAN = badRequest("Invalid query parameter: \"wan\" - this agent is in no WAN pool: that takes a server and ports.serf_wan")
 
 func (h *Handler) agentJoin(_ http.ResponseWriter, r *request) error {
 	if err := r.need(acl.Agent, acl.Write, h.nodeName()); err != nil {
@@ -50,19 +46,15 @@ func (h *Handler) agentJoin(_ http.ResponseWriter, r *request) error {
 	if r.tail == "" {
 		return badRequest("Missing address to join")
 	}
-	if err := refuseWAN(r); err != nil {
-		return err
-	}
-	return h.backend.Join(r.Context(), r.tail)
+	return h.backend.Join(r.Context(), r.tail, r.has("wan"))
 }
 
-// agentLeave answers before the agent leaves: the agent waits for its answers to be sent.
+// agentLeave answers when the others know that the agent has left. The process ends once the answer is sent.
 func (h *Handler) agentLeave(_ http.ResponseWriter, r *request) error {
 	if err := r.need(acl.Agent, acl.Write, h.nodeName()); err != nil {
 		return err
 	}
-	h.backend.Leave()
-	return nil
+	return h.backend.Leave(r.Context())
 }
 
 func (h *Handler) agentForceLeave(_ http.ResponseWriter, r *request) error {
@@ -72,10 +64,7 @@ func (h *Handler) agentForceLeave(_ http.ResponseWriter, r *request) error {
 	if r.tail == "" {
 		return badRequest("Missing node name")
 	}
-	if err := refuseWAN(r); err != nil {
-		return err
-	}
-	return h.backend.ForceLeave(r.tail, r.has("prune"))
+	return h.backend.ForceLeave(r.tail, r.has("prune"), r.has("wan"))
 }
 
 func (h *Handler) agentReload(_ http.ResponseWriter, r *request) error {

@@ -8,13 +8,19 @@ import (
 	"github.com/lictor-dr/lictor/internal/acl"
 )
 
-func (f *fakeBackend) Join(_ context.Context, address string) error {
+func (f *fakeBackend) Join(_ context.Context, address string, wan bool) error {
+	if wan {
+		address += ", wan"
+	}
 	f.calls = append(f.calls, "join "+address)
 	return f.err
 }
 
-func (f *fakeBackend) ForceLeave(node string, prune bool) error {
+func (f *fakeBackend) ForceLeave(node string, prune, wan bool) error {
 	call := "force-leave " + node
+	if wan {
+		call += ", wan"
+	}
 	if prune {
 		call += ", prune"
 	}
@@ -22,7 +28,10 @@ func (f *fakeBackend) ForceLeave(node string, prune bool) error {
 	return f.err
 }
 
-func (f *fakeBackend) Leave() { f.calls = append(f.calls, "leave") }
+func (f *fakeBackend) Leave(context.Context) error {
+	f.calls = append(f.calls, "leave")
+	return f.err
+}
 
 func (f *fakeBackend) Reread() error {
 	f.calls = append(f.calls, "reload")
@@ -34,7 +43,6 @@ func (f *fakeBackend) Host() HostInfo {
 }
 
 func TestMembership(t *testing.T) {
-	const noWAN = `Invalid query parameter: "wan" - this server is in no WAN pool: federation of datacenters is not served`
 	for _, c := range []struct {
 		name, method, target string
 		err                  error
@@ -45,14 +53,15 @@ func TestMembership(t *testing.T) {
 		{"join", "PUT", "/v1/agent/join/10.0.0.9:8301", nil, 200, "", "join 10.0.0.9:8301"},
 		{"join fails", "PUT", "/v1/agent/join/h", statusErr(500), 500, "chosen by the backend", "join h"},
 		{"join nobody", "PUT", "/v1/agent/join/", nil, 400, "Missing address to join", ""},
-		{"join over the WAN", "PUT", "/v1/agent/join/h?wan=1", nil, 400, noWAN, ""},
+		{"join over the WAN", "PUT", "/v1/agent/join/h?wan=1", nil, 200, "", "join h, wan"},
 		{"leave", "PUT", "/v1/agent/leave", nil, 200, "", "leave"},
+		{"leave fails", "PUT", "/v1/agent/leave", statusErr(500), 500, "chosen by the backend", "leave"},
 		{"leave by mistake", "GET", "/v1/agent/leave", nil, 405, "method GET not allowed", ""},
 		{"force-leave", "PUT", "/v1/agent/force-leave/n2", nil, 200, "", "force-leave n2"},
 		{"force-leave and forget", "PUT", "/v1/agent/force-leave/n2?prune=1", nil, 200, "", "force-leave n2, prune"},
 		{"force-leave fails", "PUT", "/v1/agent/force-leave/n3", statusErr(500), 500, "chosen by the backend", "force-leave n3"},
 		{"force-leave nobody", "PUT", "/v1/agent/force-leave/", nil, 400, "Missing node name", ""},
-		{"force-leave over the WAN", "PUT", "/v1/agent/force-leave/n2?wan=1", nil, 400, noWAN, ""},
+		{"force-leave over the WAN", "PUT", "/v1/agent/force-leave/n2?wan=1", nil, 200, "", "force-leave n2, wan"},
 		{"reload", "PUT", "/v1/agent/reload", nil, 200, "", "reload"},
 		{"reload fails", "PUT", "/v1/agent/reload", statusErr(500), 500, "chosen by the backend", "reload"},
 		{"host", "GET", "/v1/agent/host", nil, 200, `{"Memory":null,"CPU":null,` +

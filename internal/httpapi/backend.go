@@ -81,8 +81,9 @@ type Backend interface {
 	ServerHealth() ([]ServerHealth, error)
 	// Self describes this server.
 	Self() AgentSelf
-	// Members are the members of the datacenter's gossip pool.
-	Members() []Member
+	// Members are the members of the datacenter's gossip pool or, with wan, of that of the servers of all datacenters; ErrNoWAN if this
+	// agent is in none.
+	Members(wan bool) ([]Member, error)
 	// Telemetry is what the process has measured of itself.
 	Telemetry() Telemetry
 	// Monitor writes what the process logs from now on, at a level (empty is info) and above, as text or as JSON, and flushes after

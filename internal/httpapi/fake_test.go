@@ -206,11 +206,18 @@ func (f *fakeBackend) TransferLeadership(_ context.Context, id string) error {
 func (f *fakeBackend) ServerHealth() ([]ServerHealth, error) { return f.health, nil }
 
 func (f *fakeBackend) Self() AgentSelf {
-	return AgentSelf{Config: AgentConfig{Datacenter: "dc1", NodeName: "n1", Server: true}, Member: f.Members()[0],
+	return AgentSelf{Config: AgentConfig{Datacenter: "dc1", NodeName: "n1", Server: true}, Member: f.lanMembers()[0],
 		Stats: map[string]map[string]string{"raft": {"state": "Leader"}}}
 }
 
-func (f *fakeBackend) Members() []Member {
+func (f *fakeBackend) Members(wan bool) ([]Member, error) {
+	if wan {
+		return nil, ErrNoWAN
+	}
+	return f.lanMembers(), nil
+}
+
+func (f *fakeBackend) lanMembers() []Member {
 	if f.members != nil {
 		return f.members
 	}

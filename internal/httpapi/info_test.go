@@ -31,7 +31,7 @@ func TestInformation(t *testing.T) {
 		{name: "members by tag", target: "/v1/agent/members?segment=_all&filter=" + `Tags%5B%22role%22%5D+%3D%3D+consul`, status: 200, body: "[" + n1 + "]"},
 		{name: "members by name", target: "/v1/agent/members?filter=Name==n3", status: 200, body: "[]"},
 		{name: "members of no pool", target: "/v1/agent/members?wan=1", status: 400,
-			body: `Invalid query parameter: "wan" - this server is in no WAN pool: federation of datacenters is not served`},
+			body: `Invalid query parameter: "wan" - this agent is in no WAN pool: that takes a server and ports.serf_wan`},
 		{name: "members of a segment", target: "/v1/agent/members?segment=x", status: 400,
 			body: `Invalid query parameter: "segment" - Network segments are a Consul Enterprise feature`},
 		{name: "members, bad selector", target: "/v1/agent/members?filter=Nope==1", status: 500,

@@ -44,7 +44,7 @@ func newServer(t *testing.T, args ...string) *server {
 	s := &server{t: t, address: fmt.Sprint("127.0.0.1:", port)}
 	s.client = newClient(t, s.address)
 	s.args = append([]string{"-bind=127.0.0.1", "-node=test", "-dev", "-hcl=performance { raft_multiplier = 1 }",
-		fmt.Sprint("-http-port=", port), fmt.Sprint("-server-port=", freePort(t)), fmt.Sprint("-serf-lan-port=", freePort(t))}, args...)
+		fmt.Sprint("-http-port=", port), fmt.Sprint("-server-port=", freePort(t)), fmt.Sprint("-serf-lan-port=", freePort(t)), "-serf-wan-port=-1"}, args...)
 	s.start()
 	t.Cleanup(s.stop)
 	return s

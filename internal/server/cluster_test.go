@@ -61,7 +61,7 @@ func startCluster(t *testing.T, size int, change func(*Config)) []*peer {
 		m.config.Scratch = filepath.Dir(m.config.Dir)
 		m.config.NodeID = fmt.Sprintf("aaaaaaaa-0000-4000-8000-%012d", i+1)
 		m.config.Address, m.config.AwaitCluster = "", i > 0
-		m.config.HeartbeatTimeout, m.config.ElectionTimeout, m.config.LeaderLeaseTimeout = 200*time.Millisecond, 200*time.Millisecond, 100*time.Millisecond
+		m.config.HeartbeatTimeout, m.config.ElectionTimeout, m.config.LeaderLeaseTimeout = 500*time.Millisecond, 500*time.Millisecond, 400*time.Millisecond
 		if change != nil {
 			change(&m.config)
 		}
@@ -124,7 +124,7 @@ func encode(t *testing.T, store *state.Store) []byte {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(time.Minute) // gossip mends what it has missed every 30 seconds
 	for poll := time.NewTicker(5 * time.Millisecond); !ok(); <-poll.C {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s", what)

@@ -36,6 +36,8 @@ type resident struct {
 	gossip gossip.Config
 	pool   *gossip.Pool
 	log    logText
+
+	address string // of the server while it runs
 }
 
 // logText is what a server logs.
@@ -79,10 +81,11 @@ func (dc *datacenter) add(expect int) *resident {
 	c := &r.config
 	c.NodeID, c.Address = fmt.Sprintf("aaaaaaaa-0000-4000-8000-%012d", n), ""
 	c.Scratch = filepath.Dir(c.Dir)
-	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout = 300*time.Millisecond, 300*time.Millisecond, 150*time.Millisecond
+	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout = 500*time.Millisecond, 500*time.Millisecond, 400*time.Millisecond
 	c.AwaitCluster, c.BootstrapExpect = true, expect
 	c.ReconcileInterval, c.AutopilotInterval, c.HoldTimeout = time.Hour, 500*time.Millisecond, 30*time.Second
-	c.Autopilot = record.Autopilot{LastContactThreshold: 10 * time.Second, MaxTrailingLogs: 250, ServerStabilizationTime: 100 * time.Millisecond}
+	c.Autopilot = record.Autopilot{LastContactThreshold: 10 * time.Second, MaxTrailingLogs: 250}
+	c.Autopilot.ServerStabilizationTime = 100 * time.Millisecond
 	c.FetchPeers, c.FetchStats = dc.fetchPeers, dc.fetchStats
 	c.Logger = hclog.New(&hclog.LoggerOptions{Output: &r.log, Level: hclog.Debug})
 	name := fmt.Sprintf("n%d", n)
@@ -92,13 +95,16 @@ func (dc *datacenter) add(expect int) *resident {
 		Name: name, NodeID: c.NodeID, Datacenter: "dc1", Bind: netip.MustParseAddrPort("127.0.0.1:0"), Expect: expect,
 		Tags: map[string]string{"build": "1.2.3"}, Timing: fastGossip(), Logger: hclog.NewNullLogger(),
 	}
+	dc.mu.Lock()
+	defer dc.mu.Unlock()
 	dc.all = append(dc.all, r)
 	return r
 }
 
+// fastGossip is fast, but not so fast that a busy machine makes members seem dead.
 func fastGossip() gossip.Timing {
 	timing := gossip.DefaultTiming()
-	timing.GossipInterval, timing.ProbeInterval, timing.ProbeTimeout = 10*time.Millisecond, 100*time.Millisecond, 50*time.Millisecond
+	timing.GossipInterval, timing.ProbeInterval, timing.ProbeTimeout = 10*time.Millisecond, 250*time.Millisecond, 200*time.Millisecond
 	timing.LeaveDelay, timing.ReclaimDelay = 50*time.Millisecond, 1
 	return timing
 }
@@ -143,7 +149,7 @@ func (r *resident) tryListen() (err error) {
 	}
 	r.dc.mu.Lock()
 	defer r.dc.mu.Unlock()
-	r.Server = s
+	r.Server, r.address = s, r.config.Address
 	return nil
 }
 
@@ -151,8 +157,8 @@ func (r *resident) tryListen() (err error) {
 func (r *resident) join() {
 	t := r.dc.t
 	t.Helper()
-	for _, other := range r.dc.all {
-		if other != r && other.Server != nil {
+	for _, other := range r.dc.running() {
+		if other != r {
 			if _, err := r.pool.Join([]string{other.pool.Self().Addr.String()}); err != nil {
 				t.Fatal(err)
 			}
@@ -177,16 +183,35 @@ func (r *resident) kill() {
 	}
 }
 
+// running are the servers that run.
+func (dc *datacenter) running() []*resident {
+	dc.mu.Lock()
+	defer dc.mu.Unlock()
+	var all []*resident
+	for _, r := range dc.all {
+		if r.Server != nil {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// keep forgets all servers but some.
+func (dc *datacenter) keep(some ...*resident) {
+	dc.mu.Lock()
+	defer dc.mu.Unlock()
+	dc.all = some
+}
+
 // at is the server that runs at an address.
 func (dc *datacenter) at(address string) (*Server, error) {
 	dc.mu.Lock()
 	defer dc.mu.Unlock()
-	for _, r := range dc.all {
-		if !dc.mute && r.Server != nil && r.config.Address == address {
-			return r.Server, nil
-		}
+	i := slices.IndexFunc(dc.all, func(r *resident) bool { return r.Server != nil && r.address == address })
+	if i < 0 || dc.mute {
+		return nil, fmt.Errorf("nobody answers at %s", address)
 	}
-	return nil, fmt.Errorf("nobody is at %s", address)
+	return dc.all[i].Server, nil
 }
 
 // silence makes all servers keep their figures to themselves.
@@ -232,16 +257,6 @@ func found(t *testing.T, size int, change func(*resident)) *datacenter {
 	}
 	dc.settled("a cluster of all", dc.all...)
 	return dc
-}
-
-func (dc *datacenter) running() []*resident {
-	var all []*resident
-	for _, r := range dc.all {
-		if r.Server != nil {
-			all = append(all, r)
-		}
-	}
-	return all
 }
 
 // leader waits until one of the servers that run leads.

@@ -28,10 +28,23 @@
 // A log that begins behind the newest snapshot which can be read is refused: what came between is lost, and going on would hide it. The
 // term of a bootstrap that was killed, without any entry or snapshot, is taken back; a later one is a promise to other servers, and stays.
 //
-// A server without state becomes a cluster of its own or, with AwaitCluster, waits until the leader of one takes it in ([Server.AddServer]).
+// A server without state becomes a cluster of its own or, with AwaitCluster, waits until the leader of one takes it in. With
+// BootstrapExpect it waits for so many servers that expect the same number; all of them make the same configuration, unless one is in a
+// cluster already. A peers.json, which an operator writes after the loss of a quorum, is taken over before Raft opens.
+//
+// # Members
+//
+// With a [Pool] the leader follows who is there, at every change and every ReconcileInterval. Alive: registered, and passing; servers are
+// taken into Raft's configuration, without a vote until autopilot (hashicorp/raft-autopilot) finds them stable, or get their new address.
+// Failed: critical; autopilot removes servers if its configuration says so. Left: deregistered, and out of Raft's configuration. Who has
+// vanished from the pool is deregistered by the periodic inspection alone: a leader that has just been started knows nobody yet.
+//
+// Raft finds servers by what gossip tells of their addresses, so a cluster comes up again after all of them have changed.
 //
 // # Goroutines
 //
 // Raft owns its own. One goroutine follows leadership, and does what a new leader has to do: confirm the state with a barrier,
-// write what must exist, and reap tombstones. Close waits for it.
+// write what must exist, follow the members, and reap tombstones; it owns autopilot's and that of sessions, for as long as the term
+// lasts. One logs who leads. One follows the pool: it keeps addresses, founds the cluster that is expected, and wakes the leader. With
+// RejoinAgeMax one writes that the server runs. Close waits for all of them.
 package server

@@ -40,7 +40,8 @@ func TestExpectedServersBecomeACluster(t *testing.T) {
 				t.Errorf("%d servers have the service consul", len(found))
 			}
 			for i, r := range dc.all {
-				if _, n, services := r.Store().Node(nil, r.gossip.Name); n.ID != r.config.NodeID || len(services) != 1 || services[0].Port != r.config.Service.Port {
+				_, n, services := r.Store().Node(nil, r.gossip.Name)
+				if n.ID != r.config.NodeID || len(services) != 1 || services[0].Port != r.config.Service.Port {
 					t.Errorf("server %d is registered as %+v with %+v", i, n, services)
 				}
 			}
@@ -107,7 +108,9 @@ func TestLateServerJoinsTheClusterThatIsThere(t *testing.T) {
 	dc.health(lost.gossip.Name, "critical")
 	late := dc.add(3)
 	late.run()
-	eventually(t, "the late server to hear of the cluster", func() bool { return late.log.has("Existing Raft peers reported by 127.0.0.1:") })
+	eventually(t, "the late server to hear of the cluster", func() bool {
+		return late.log.has("Existing Raft peers reported by 127.0.0.1:")
+	})
 	eventually(t, "the late server to have a vote", func() bool {
 		members, err := dc.leader().Members()
 		return err == nil && len(members) == 4 && members[3].Voter

@@ -179,3 +179,11 @@ func TestLogThatBeginsBehindEverySnapshotIsRefused(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Raft empties a log that is empty already, as after a recovery that was killed.
+func TestEmptyLogIsEmptied(t *testing.T) {
+	h := newLog(t)
+	if err := h.DeleteRange(0, 0); err != nil || h.last != 0 {
+		t.Errorf("%v; the last entry is now %d", err, h.last)
+	}
+}

@@ -76,7 +76,8 @@ type promoter struct {
 }
 
 // FilterFailedServerRemovals leaves out what is not to be removed.
-func (p *promoter) FilterFailedServerRemovals(_ *autopilot.Config, _ *autopilot.State, failed *autopilot.FailedServers) *autopilot.FailedServers {
+func (p *promoter) FilterFailedServerRemovals(
+	_ *autopilot.Config, _ *autopilot.State, failed *autopilot.FailedServers) *autopilot.FailedServers {
 	if time.Since(p.server.LeadingSince()) < p.server.config.ReconcileInterval {
 		failed.StaleVoters, failed.StaleNonVoters = nil, nil
 	}
@@ -121,7 +122,8 @@ func (p *pilot) KnownServers() map[raft.ServerID]*autopilot.Server {
 	}
 	own := all[raft.ServerID(s.config.NodeID)]
 	if own == nil {
-		own = &autopilot.Server{ID: raft.ServerID(s.config.NodeID), Name: s.ownName(), RaftVersion: raft.ProtocolVersionMax, NodeType: autopilot.NodeVoter}
+		own = &autopilot.Server{ID: raft.ServerID(s.config.NodeID), Name: s.ownName()}
+		own.RaftVersion, own.NodeType = raft.ProtocolVersionMax, autopilot.NodeVoter
 		all[own.ID] = own
 	}
 	own.NodeStatus, own.IsLeader = autopilot.NodeAlive, s.raft.State() == raft.Leader
@@ -146,7 +148,8 @@ func knownServer(m *gossip.Member) *autopilot.Server {
 
 // FetchServerStats asks all servers at once how they are. Of one that does not answer the last answer counts, as old as it is: that makes
 // it unhealthy.
-func (p *pilot) FetchServerStats(ctx context.Context, servers map[raft.ServerID]*autopilot.Server) map[raft.ServerID]*autopilot.ServerStats {
+func (p *pilot) FetchServerStats(
+	ctx context.Context, servers map[raft.ServerID]*autopilot.Server) map[raft.ServerID]*autopilot.ServerStats {
 	var mu sync.Mutex
 	var asked sync.WaitGroup
 	all := map[raft.ServerID]*autopilot.ServerStats{}

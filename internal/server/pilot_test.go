@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/raft"
+	autopilot "github.com/hashicorp/raft-autopilot"
+
 	"github.com/lictor-dr/lictor/internal/fsm"
 )
 
@@ -103,6 +106,25 @@ func TestDeadServersAreRemoved(t *testing.T) {
 
 	dead.run()
 	dc.settled("all four", dc.all...)
+}
+
+// A leader that has just begun may not have found everybody in the pool: it removes nobody for that.
+func TestNewLeadersAreNotHasty(t *testing.T) {
+	for _, c := range []struct {
+		interval time.Duration
+		want     int
+	}{{time.Hour, 0}, {time.Microsecond, 1}} {
+		conf := testConfig("")
+		conf.ReconcileInterval = c.interval
+		s := start(t, conf)
+		defer closeServer(t, s)
+		failed := (&promoter{server: s}).FilterFailedServerRemovals(nil, nil, &autopilot.FailedServers{
+			StaleVoters: []raft.ServerID{"a"}, StaleNonVoters: []raft.ServerID{"b"}, FailedVoters: []*autopilot.Server{{ID: "c"}},
+		})
+		if len(failed.StaleVoters) != c.want || len(failed.StaleNonVoters) != c.want || len(failed.FailedVoters) != 1 {
+			t.Errorf("after %s: %+v", c.interval, failed)
+		}
+	}
 }
 
 // Without a pool a server tells what it knows by itself.

@@ -3,11 +3,13 @@ package server
 import (
 	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/go-metrics"
+	"github.com/hashicorp/raft"
 
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/gossip"
@@ -30,6 +32,9 @@ const (
 func (s *Server) reconcile() {
 	defer metrics.MeasureSince(telemetry.LeaderReconcile, time.Now())
 	s.followMembers()
+	if s.config.Pool != nil {
+		s.dismissVanished(s.roll())
+	}
 	if s.config.Node == nil {
 		return
 	}
@@ -77,15 +82,21 @@ func (s *Server) followMember(m *gossip.Member) error {
 // registrationOf is what the leader registers of a member. What only the member itself knows, and has registered, stays.
 func (s *Server) registrationOf(m *gossip.Member) *state.Registration {
 	node := &record.Register{ID: m.ID, Node: m.Name, Address: m.Addr.Addr().String(), Datacenter: s.config.Datacenter}
-	if _, old, _ := s.Store().Node(nil, m.Name); old != nil && (old.ID == "" || strings.EqualFold(old.ID, m.ID)) {
+	_, old, _ := s.Store().Node(nil, m.Name)
+	if old != nil && (old.ID == "" || strings.EqualFold(old.ID, m.ID)) {
 		node.TaggedAddresses, node.NodeMeta, node.Locality, node.Extra = old.TaggedAddresses, old.NodeMeta, old.Locality, old.Extra
 	}
 	r := &state.Registration{Node: node, Checks: serfHealth(m.Name, "passing", serfAlive)}
+	// The member may register itself at the same time, and knows more.
+	r.SkipNodeUpdate = old == nil || strings.EqualFold(old.ID, m.ID) && old.Address == node.Address
 	if m.Server && s.config.Service != nil {
 		r.Service = s.serviceOf(m)
 	}
 	return r
 }
+
+// serviceTags are the tags of a server that tell what its service has in its metadata, by the latter.
+var serviceTags = map[string]string{"version": "build", "raft_version": "raft_vsn", "grpc_port": "grpc_port", "grpc_tls_port": "grpc_tls_port"}
 
 // serviceOf is the service that all servers have, as another server has it.
 func (s *Server) serviceOf(m *gossip.Member) *record.NodeService {
@@ -95,7 +106,7 @@ func (s *Server) serviceOf(m *gossip.Member) *record.NodeService {
 	if service.Meta == nil {
 		return &service
 	}
-	for key, tag := range map[string]string{"version": "build", "raft_version": "raft_vsn", "grpc_port": "grpc_port", "grpc_tls_port": "grpc_tls_port"} {
+	for key, tag := range serviceTags {
 		if value, ok := m.Tags[tag]; ok {
 			service.Meta[key] = value
 		}
@@ -108,7 +119,9 @@ func (s *Server) serviceOf(m *gossip.Member) *record.NodeService {
 
 // serfHealth is the check that marks a node as a member, and says how it is.
 func serfHealth(node, status, output string) []*record.HealthCheck {
-	return []*record.HealthCheck{{CheckID: state.SerfHealth, Name: serfName, Node: node, Status: status, Output: output, ServiceTags: []string{}}}
+	return []*record.HealthCheck{{
+		CheckID: state.SerfHealth, Name: serfName, Node: node, Status: status, Output: output, ServiceTags: []string{},
+	}}
 }
 
 // markFailed makes a member critical that has failed. What is not registered cannot be critical.
@@ -144,7 +157,7 @@ func (s *Server) deregister(name, reason string) {
 	}
 }
 
-// staleMembers are the nodes in the catalog that were members and are not any more.
+// staleMembers are the nodes in the catalog that were members and are not any more. Who is in Raft's configuration still is one.
 func (s *Server) staleMembers() []string {
 	members := map[string]bool{strings.ToLower(s.config.Node.Node): true}
 	for _, m := range s.roll() {
@@ -152,7 +165,19 @@ func (s *Server) staleMembers() []string {
 			members[strings.ToLower(m.Name)] = true
 		}
 	}
-	return s.Store().StaleMembers(members)
+	stale := s.Store().StaleMembers(members)
+	if s.config.Pool == nil {
+		return stale
+	}
+	servers, err := s.servers()
+	if err != nil {
+		return nil // Raft is about to stop
+	}
+	return slices.DeleteFunc(stale, func(name string) bool {
+		_, n, _ := s.Store().Node(nil, name)
+		isServer := func(x raft.Server) bool { return strings.EqualFold(string(x.ID), n.ID) }
+		return n != nil && slices.ContainsFunc(servers, isServer)
+	})
 }
 
 // announceStale tells, after a restore, which of the restored nodes the next reconcile will remove.

@@ -90,7 +90,8 @@ func (s *Server) startedBefore(peers string) (bool, error) {
 	err = removeDurably(peers)
 	switch {
 	case err == nil:
-		s.log.Warn("deleted a peers.json file that was there before this server's first start; write it again to recover with it", "path", peers)
+		s.log.Warn("deleted a peers.json file that was there before this server's first start; write it again to recover with it",
+			"path", peers)
 	case !errors.Is(err, fs.ErrNotExist):
 		return false, fmt.Errorf("delete peers.json at the first start: %w", err)
 	}

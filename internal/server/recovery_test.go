@@ -62,7 +62,7 @@ func TestRecoveryAfterTheLossOfTheQuorum(t *testing.T) {
 	for _, r := range dc.all {
 		r.kill()
 	}
-	dc.all = []*resident{last}
+	dc.keep(last)
 	path := writePeers(t, last.config, listed(t, self(last.config)))
 	last.run()
 	dc.settled("the one that is left", last)

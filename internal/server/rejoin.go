@@ -45,37 +45,46 @@ func (c *Config) checkRejoinAge(now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("read when this server has run last: %w", err)
 	}
-	var seen lastSeen
-	if err := json.Unmarshal(b, &seen); err != nil || seen.Unix <= 0 {
+	seen, ok := decodeSeen(b)
+	if !ok {
 		return fmt.Errorf("%s is damaged, so nothing tells how long this server has been offline: "+
 			"delete it if that was less than server_rejoin_age_max (%s)", c.seenPath(), c.RejoinAgeMax)
 	}
-	if now.Sub(time.Unix(seen.Unix, 0)) > c.RejoinAgeMax {
+	if now.Sub(seen) > c.RejoinAgeMax {
 		return fmt.Errorf("%w (%s) - consider wiping your data dir", ErrRejoinAge, c.RejoinAgeMax)
 	}
 	return nil
 }
 
-// keepSeen writes that this server runs, again and again until ctx ends.
+// decodeSeen reads the content of server_metadata.json; it returns false if that holds no time.
+func decodeSeen(b []byte) (time.Time, bool) {
+	var seen lastSeen
+	if err := json.Unmarshal(b, &seen); err != nil || seen.Unix <= 0 {
+		return time.Time{}, false
+	}
+	return time.Unix(seen.Unix, 0), true
+}
+
+// keepSeen writes from time to time that this server runs, until ctx ends.
 func (s *Server) keepSeen(ctx context.Context) {
 	tick := time.NewTicker(seenInterval)
 	defer tick.Stop()
 	for {
-		if err := s.config.writeSeen(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			s.log.Error("failed to write server_metadata.json: the next start may be refused", "error", err)
-		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case now := <-tick.C:
+			s.writeSeen(now)
 		}
 	}
 }
 
-func (c *Config) writeSeen(ctx context.Context, now time.Time) error {
+func (s *Server) writeSeen(now time.Time) {
 	b, err := json.Marshal(lastSeen{now.Unix()})
-	if err != nil {
-		return err
+	if err == nil {
+		err = atomicfile.WriteFile(context.Background(), s.config.seenPath(), b, nil)
 	}
-	return atomicfile.WriteFile(ctx, c.seenPath(), b, nil)
+	if err != nil {
+		s.log.Error("failed to write server_metadata.json: the next start may be refused", "error", err)
+	}
 }

@@ -24,7 +24,8 @@ func TestRejoinAge(t *testing.T) {
 		"just in time": {fmt.Sprintf(`{"last_seen_unix":%d}`, time.Now().Add(-5*time.Hour).Unix()), ""},
 		"ahead":        {fmt.Sprintf(`{"last_seen_unix":%d}`, time.Now().Add(5*time.Hour).Unix()), ""},
 		"too long": {fmt.Sprintf(`{"last_seen_unix":%d}`, time.Now().Add(-7*time.Hour).Unix()),
-			"refusing to rejoin cluster because server has been offline for more than the configured server_rejoin_age_max (6h0m0s) - consider wiping your data dir"},
+			"refusing to rejoin cluster because server has been offline for more than the configured server_rejoin_age_max (6h0m0s) - " +
+				"consider wiping your data dir"},
 		"damaged": {"{", "is damaged"},
 		"empty":   {"{}", "is damaged"},
 	} {
@@ -46,4 +47,15 @@ func TestRejoinAge(t *testing.T) {
 	}
 	c.RejoinAgeMax = 0
 	closeServer(t, start(t, c))
+}
+
+func FuzzDecodeSeen(f *testing.F) {
+	for _, seed := range []string{`{"last_seen_unix":1795252560}`, `{}`, `{"last_seen_unix":-1}`, `[]`, ``} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if at, ok := decodeSeen(b); ok && at.Unix() <= 0 {
+			t.Errorf("%q is %s", b, at)
+		}
+	})
 }

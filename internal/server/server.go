@@ -71,6 +71,12 @@ func New(config Config) (*Server, error) {
 	if err := s.startRaft(); err != nil {
 		return nil, errors.Join(err, s.disk.close())
 	}
+	s.serve()
+	return s, nil
+}
+
+// serve starts the server's goroutines.
+func (s *Server) serve() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.done.Go(func() { s.followLeadership(ctx) })
@@ -80,9 +86,9 @@ func New(config Config) (*Server, error) {
 		s.done.Go(func() { s.followPool(ctx) })
 	}
 	if s.config.watchesAge() {
+		s.writeSeen(time.Now())
 		s.done.Go(func() { s.keepSeen(ctx) })
 	}
-	return s, nil
 }
 
 func (s *Server) startRaft() error {

@@ -48,7 +48,8 @@ func (s *Server) admit(m *gossip.Member) error {
 		return fmt.Errorf("it advertises this server's own address, %s: give each server an address of its own", address)
 	}
 	if other := s.otherBootstrap(m); other != "" {
-		return fmt.Errorf("%q and %q are both in bootstrap mode. Only one node should be in bootstrap mode, not adding Raft peer.", m.Name, other)
+		return fmt.Errorf("%q and %q are both in bootstrap mode. Only one node should be in bootstrap mode, not adding Raft peer",
+			m.Name, other)
 	}
 	s.log.Info("adding server to the raft configuration", "name", m.Name, "id", id, "address", address)
 	return s.pilot.AddServer(&autopilot.Server{ID: id, Address: address, Name: m.Name})
@@ -84,4 +85,34 @@ func (s *Server) dismiss(m *gossip.Member, members []gossip.Member) error {
 		}
 	}
 	return nil
+}
+
+// dismissVanished removes servers from Raft's configuration that are not in the pool any more: it has forgotten them after they had
+// failed or left. If they are not fewer than those who are there, it is rather this server that has lost the pool.
+func (s *Server) dismissVanished(members []gossip.Member) {
+	servers, err := s.servers()
+	if err != nil {
+		s.log.Error("failed to look for servers that have vanished", "error", err)
+		return
+	}
+	known := map[raft.ServerID]bool{raft.ServerID(s.config.NodeID): true}
+	for _, m := range members {
+		known[raft.ServerID(m.ID)] = true
+	}
+	var vanished []raft.ServerID
+	for _, x := range servers {
+		if !known[x.ID] {
+			vanished = append(vanished, x.ID)
+		}
+	}
+	if len(vanished) > (len(servers)-1)/2 {
+		s.log.Error("most servers have vanished from the pool: none of them is removed", "vanished", vanished)
+		return
+	}
+	for _, id := range vanished {
+		s.log.Info("removing server that has vanished from the pool from the raft configuration", "id", id)
+		if err := s.pilot.RemoveServer(id); err != nil {
+			s.log.Error("failed to remove a server from the raft configuration", "id", id, "error", err)
+		}
+	}
 }

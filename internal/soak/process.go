@@ -47,7 +47,7 @@ const quick = `performance { raft_multiplier = 1 rpc_hold_timeout = "2s" }`
 // arguments are those of a server of this site; each of settings is configuration text.
 func (s *site) arguments(settings ...string) []string {
 	args := []string{"agent", "-server", "-bootstrap-expect=1", "-bind=127.0.0.1", "-data-dir=" + s.dir,
-		fmt.Sprint("-http-port=", s.http), fmt.Sprint("-server-port=", s.rpc), fmt.Sprint("-serf-lan-port=", s.serf), "-hcl", quick}
+		fmt.Sprint("-http-port=", s.http), fmt.Sprint("-server-port=", s.rpc), fmt.Sprint("-serf-lan-port=", s.serf), "-serf-wan-port=-1", "-hcl", quick}
 	for _, text := range settings {
 		args = append(args, "-hcl", text)
 	}
