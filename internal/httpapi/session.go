@@ -165,8 +165,13 @@ func (h *Handler) sessionDestroy(w http.ResponseWriter, r *request) error {
 		return badRequest("Missing session")
 	}
 	_, s := h.backend.Store().Session(nil, r.tail)
-	if s == nil {
-		return writeJSON(w, r, true)
+	if s == nil { // it says so only if it is certain that nobody has it
+		if err := h.backend.ReadBarrier(r.Context(), Consistent); err != nil {
+			return err
+		}
+		if _, s = h.backend.Store().Session(nil, r.tail); s == nil {
+			return writeJSON(w, r, true)
+		}
 	}
 	if err := r.need(acl.Session, acl.Write, s.Node); err != nil {
 		return err

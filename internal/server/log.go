@@ -46,7 +46,7 @@ func openLog(path string, snapshots *snapstore.Dir, log hclog.Logger) (*healingL
 }
 
 func (h *healingLog) open() error {
-	w, err := wal.Open(h.path, wal.WithMetaStore(h.values), wal.WithLogger(h.log.Named("raft.wal")),
+	w, err := wal.Open(h.path, wal.WithMetaStore(keptOpen{h.values}), wal.WithLogger(h.log.Named("raft.wal")),
 		wal.WithMetricsCollector(telemetry.LogStore{}))
 	if err != nil {
 		return fmt.Errorf("open log in %s: %w", h.path, err)
@@ -57,6 +57,11 @@ func (h *healingLog) open() error {
 	h.wal = w
 	return nil
 }
+
+// keptOpen are values that outlive the log that they are shared with.
+type keptOpen struct{ *metadb.BoltMetaDB }
+
+func (keptOpen) Close() error { return nil }
 
 // reopen opens a log that has failed again. The caller holds mu for writing.
 func (h *healingLog) reopen() error {

@@ -112,6 +112,9 @@ func (s *Server) startRaft() error {
 
 // Raft's connections to other servers.
 const (
+	// raftInFlight is how many messages to a follower may be on their way at once. With more, Raft 1.8.0 can wait for itself for ever after a
+	// follower has refused one under load: heartbeats go on, entries do not (hashicorp/raft, issue 612).
+	raftInFlight = 1
 	raftPool    = 3                // idle ones kept for each
 	raftTimeout = 10 * time.Second // for a message; one that carries a snapshot gets more, by its size
 )
@@ -126,7 +129,7 @@ func (s *Server) transport() interface {
 		return alone
 	}
 	return raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream: s.config.Stream, MaxPool: raftPool, Timeout: raftTimeout, Logger: s.log.Named("raft.transport"),
+		Stream: s.config.Stream, MaxPool: raftPool, MaxRPCsInFlight: raftInFlight, Timeout: raftTimeout, Logger: s.log.Named("raft.transport"),
 		ServerAddressProvider: s.addressProvider(),
 	})
 }
