@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 
 	"github.com/hashicorp/raft"
@@ -16,11 +17,19 @@ import (
 // FSM is the state machine that Raft drives.
 type FSM struct {
 	store atomic.Pointer[state.Store]
+	under atomic.Bool // a restore is
+
+	// What follows is the business of the goroutine in which Raft calls.
+	offset  uint64     // how far the state's index is ahead of Raft's, since a restore
+	restore *restoring // nil unless one is under way
+
+	mu       sync.Mutex
+	prepared map[string]*state.Store // by restore
 }
 
 // New returns a state machine with an empty store.
 func New() *FSM {
-	f := new(FSM)
+	f := &FSM{prepared: map[string]*state.Store{}}
 	f.store.Store(state.New())
 	return f
 }
@@ -30,12 +39,19 @@ func (f *FSM) Store() *state.Store { return f.store.Load() }
 
 // Apply applies a log entry and returns a [Result].
 func (f *FSM) Apply(l *raft.Log) any {
-	return Apply(f.Store(), l.Index, l.Term, l.Data)
+	index := l.Index + f.offset
+	if len(l.Data) > 0 && record.Type(l.Data[0]) == typeRestore {
+		return f.applyRestore(index, l)
+	}
+	return Apply(f.Store(), index, l.Term, l.Data)
 }
 
-// Snapshot returns the state as it is, to be written later.
+// Snapshot returns the state as it is, to be written later. It fails during a restore, whose pieces are in the log only.
 func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
-	return &snapshot{f.Store().Snapshot()}, nil
+	if f.restore != nil {
+		return nil, errRestoring
+	}
+	return &snapshot{f.Store().Snapshot(), f.offset}, nil
 }
 
 // Restore replaces the store by what the snapshot holds. The old store is abandoned.
@@ -45,45 +61,63 @@ func (f *FSM) Restore(rc io.ReadCloser) error {
 	if err != nil {
 		return err
 	}
-	next, built := r.State.(*state.Store)
-	if built {
-		next.SetApplied(r.Meta.Index, r.Meta.Term)
-	} else if next, err = Build(rc, r.Meta.Index, r.Meta.Term); err != nil {
+	next, offset, err := buildSnapshot(rc, r.Meta.Index, r.Meta.Term)
+	if err != nil {
 		return err
 	}
+	f.abandonRestore()
+	f.offset = offset
 	f.store.Swap(next).Abandon()
 	return nil
 }
 
 // Build makes a store of a stream of records.
 func Build(src io.Reader, index, term uint64) (*state.Store, error) {
+	store, err := build(src, addRecord)
+	if err != nil {
+		return nil, err
+	}
+	store.SetApplied(index, term)
+	return store, nil
+}
+
+// build makes a store of what add takes out of a stream of records.
+func build(src io.Reader, add func(*state.Builder, record.Raw) error) (*state.Store, error) {
 	r, err := record.NewReader(src)
 	if err != nil {
 		return nil, err
 	}
 	b := state.NewBuilder(r.Header())
-	err = r.Each(func(raw record.Raw) error {
-		v, err := record.Decode(raw)
-		if err != nil {
-			return err
-		}
-		if err := b.Add(raw.Type, v); err != nil {
-			return raw.Fault(err)
-		}
-		return nil
-	})
-	if err != nil {
+	if err := r.Each(func(raw record.Raw) error { return add(b, raw) }); err != nil {
 		return nil, err
 	}
-	return b.Store(index, term)
+	return b.Store(0, 0)
+}
+
+func addRecord(b *state.Builder, raw record.Raw) error {
+	v, err := record.Decode(raw)
+	if err != nil {
+		return err
+	}
+	if err := b.Add(raw.Type, v); err != nil {
+		return raw.Fault(err)
+	}
+	return nil
 }
 
 // snapshot writes a frozen state into a sink.
-type snapshot struct{ state *state.Snapshot }
+type snapshot struct {
+	state  *state.Snapshot
+	offset uint64
+}
 
 // Persist writes the snapshot.
 func (s *snapshot) Persist(sink raft.SnapshotSink) error {
-	if err := s.state.Encode(sink); err != nil {
+	err := s.state.Encode(sink)
+	if err == nil {
+		_, err = sink.Write(entry(typeOffset, offsetRecord{s.offset}))
+	}
+	if err != nil {
 		return errors.Join(fmt.Errorf("write snapshot: %w", err), sink.Cancel())
 	}
 	return sink.Close()

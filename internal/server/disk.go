@@ -62,16 +62,15 @@ func (d *disk) failure() error {
 // segmentSpace is what a new segment of the log takes, and a little more: it is given its size when it is made.
 const segmentSpace = 64<<20 + 256<<10
 
-// checkSpace makes sure that there is space for the segment of the log that comes after a restore. Without it, the new state would be in
-// place, and nothing could be written to it.
-func (d *disk) checkSpace() error {
+// checkSpace makes sure that there is space for so many bytes in the log, and for a segment after them.
+func (d *disk) checkSpace(size int64) error {
 	if d.dir == "" {
 		return nil
 	}
 	free, ok := freeSpace(d.dir)
-	if ok && free < segmentSpace {
-		return fmt.Errorf("no space left on device: %d MB are free in %s, and a restore needs %d MB more than the snapshot; nothing was changed",
-			free>>20, d.dir, segmentSpace>>20)
+	if need := uint64(size) + segmentSpace; ok && free < need {
+		return fmt.Errorf("no space left on device: %d MB are free in %s, and this restore needs %d MB; nothing was changed",
+			free>>20, d.dir, need>>20)
 	}
 	return nil
 }
@@ -118,8 +117,8 @@ func forgetUnfinishedStart(logs *healingLog, snapshots *snapstore.Dir) error {
 	return logs.SetUint64(currentTerm, 0)
 }
 
-// emptyOvertakenLog empties a log that ends below the newest snapshot. A kill inside a restore leaves one, and Raft could never append
-// to it again. The snapshot is read first: without a good one, the log is all there is.
+// emptyOvertakenLog empties a log that ends below the newest snapshot. A kill while a snapshot of the leader is installed leaves one, and
+// Raft could never append to it again. The snapshot is read first: without a good one, the log is all there is.
 func emptyOvertakenLog(logs raft.LogStore, snapshots *snapstore.Dir, log hclog.Logger) error {
 	list, err := snapshots.List()
 	if err != nil || len(list) == 0 {
@@ -143,7 +142,7 @@ func emptyOvertakenLog(logs raft.LogStore, snapshots *snapstore.Dir, log hclog.L
 			"(move it out of raft/snapshots to go back to the state before it)", last, err)
 	}
 	content.Close()
-	log.Warn("emptying a log that ends below the newest snapshot, as a kill during a restore leaves it",
+	log.Warn("emptying a log that ends below the newest snapshot, as a kill during the installation of one leaves it",
 		"log_first", first, "log_last", last, "snapshot", newest.ID)
 	if err := logs.DeleteRange(first, last); err != nil {
 		return fmt.Errorf("empty the log: %w", err)

@@ -157,6 +157,11 @@ func (s *Server) startTerm() error {
 		return fmt.Errorf("barrier: %w", err)
 	}
 	s.leadingTerm.Store(term)
+	if s.fsm.Restoring() { // of a leader that went
+		if err := s.applyInternal(fsm.AbortRestore()); err != nil {
+			return fmt.Errorf("give up the restore of an earlier leader: %w", err)
+		}
+	}
 	if err := s.correctAddress(); err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func (s *Server) recover(id raft.ServerID, transport raft.Transport) error {
 		return fmt.Errorf("recovery failed: %s does not list this server, whose node ID is %s: it would be no part of the cluster; "+
 			"correct the file, or remove it", path, id)
 	}
-	err = raft.RecoverCluster(s.raftConfig(id), fsm.New(), s.disk.logs, s.disk.stable, s.snaps, transport, configuration)
+	err = raft.RecoverCluster(s.raftConfig(id), fsm.Recovery{FSM: fsm.New()}, s.disk.logs, s.disk.stable, s.snaps, transport, configuration)
 	if err != nil {
 		return fmt.Errorf("recovery failed: %w; %s was kept", err, path)
 	}

@@ -5,28 +5,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc64"
 	"io"
 	"os"
 	"time"
 
+	uuid "github.com/hashicorp/go-uuid"
 	"github.com/hashicorp/raft"
 
 	"github.com/lictor-dr/lictor/internal/archive"
+	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/preflight"
 	"github.com/lictor-dr/lictor/internal/record"
-	"github.com/lictor-dr/lictor/internal/snapstore"
 	"github.com/lictor-dr/lictor/internal/state"
 )
-
-// restoreTimeout bounds how long Raft may take to accept a restore, and a majority to have it.
-const restoreTimeout = 10 * time.Minute
 
 // errBusy is returned while another restore runs.
 var errBusy = errors.New("another restore is running; wait for it to end and look at its outcome before trying again")
 
 // Restore replaces the whole state by that of the archive. allow names record types that Consul does not know and that are let
-// through nevertheless. On any error before Raft has taken the new state, the server is as it was.
+// through nevertheless. The new state is on all servers or on none: it goes through Raft's log. An error says which, or that it is not
+// known yet.
 func (s *Server) Restore(ctx context.Context, body io.Reader, allow []record.Type) error {
 	if !s.Leading() {
 		return s.noLeader()
@@ -40,32 +38,50 @@ func (s *Server) Restore(ctx context.Context, body io.Reader, allow []record.Typ
 		return err
 	}
 	defer staged.discard()
-	if err := errors.Join(ctx.Err(), s.disk.checkSpace()); err != nil {
+	size, err := staged.file.Seek(0, io.SeekEnd)
+	if err := errors.Join(err, ctx.Err(), s.disk.checkSpace(size)); err != nil {
 		return err
 	}
-	return s.install(staged)
+	return s.install(ctx, staged)
 }
 
-// install hands a staged state to Raft, and waits until the leader's start-up work has been done on it.
-func (s *Server) install(staged *staged) error {
-	adopted, err := staged.adopt()
+// pieces of an archive in the log: their size in bytes, and how many may be on their way.
+const (
+	pieceSize  = 128 << 10
+	pieceAhead = 64
+)
+
+// install brings a staged archive into the log, and waits until the leader's start-up work has been done on the new state.
+func (s *Server) install(ctx context.Context, staged *staged) error {
+	id, err := uuid.GenerateUUID()
 	if err != nil {
-		return err
+		return fmt.Errorf("make an ID for the restore: %w", err)
 	}
-	meta := &raft.SnapshotMeta{Version: 1, ID: staged.meta.ID, Index: staged.meta.Index, Term: staged.meta.Term, Size: staged.size}
-	s.leading.Store(false)
-	if err := s.raft.Restore(meta, adopted, restoreTimeout); err != nil {
-		s.leading.Store(s.raft.State() == raft.Leader)
-		if s.Store() == adopted.State {
-			return fmt.Errorf("Raft error when restoring snapshot: %w; the snapshot IS restored and stays so, but the server cannot go on "+
-				"from it yet: look at its log, and do not restore again before it has a leader", err)
+	s.fsm.Prepare(id, staged.store)
+	defer s.fsm.Forget(id)
+	if err := s.send(ctx, id, staged); err != nil {
+		if s.fsm.Restoring() {
+			s.raft.Apply(fsm.AbortRestore(), 0) // else the next leader does it
 		}
+		return fmt.Errorf("Raft error when restoring snapshot: %w; nothing was changed", err)
+	}
+	s.leading.Store(false)
+	switch err := s.applyInternal(fsm.CommitRestore(id)); {
+	case s.Store() == staged.store:
+	case errors.Is(err, raft.ErrLeadershipLost), errors.Is(err, raft.ErrRaftShutdown):
+		return fmt.Errorf("Raft error when restoring snapshot: %w; all servers will have the new state or all of them the old one: "+
+			"look at it before you restore again", err)
+	default:
+		s.leading.Store(s.raft.State() == raft.Leader)
 		return fmt.Errorf("Raft error when restoring snapshot: %w; nothing was changed", err)
 	}
 	s.renewed <- struct{}{}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for !s.Leading() {
+		if s.raft.State() != raft.Leader {
+			return nil // the next leader does them
+		}
 		if err := s.hold(ctx, s.Leading); err != nil && ctx.Err() != nil {
 			return errors.New("timed out waiting for re-run of leader actions: the snapshot is restored; look at the server's log")
 		}
@@ -74,90 +90,93 @@ func (s *Server) install(staged *staged) error {
 	return nil
 }
 
+// send brings the beginning of a restore and the archive into the log.
+func (s *Server) send(ctx context.Context, id string, staged *staged) error {
+	if err := s.applyInternal(fsm.BeginRestore(id, staged.meta.Index, staged.allow)); err != nil {
+		return err
+	}
+	if _, err := staged.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	var ahead []raft.ApplyFuture
+	settle := func(upTo int) error {
+		for len(ahead) > upTo {
+			if err := ahead[0].Error(); err != nil {
+				return err
+			}
+			if err := ahead[0].Response().(fsm.Result).Err; err != nil {
+				return err
+			}
+			ahead = ahead[1:]
+		}
+		return ctx.Err()
+	}
+	for piece := make([]byte, pieceSize); ; {
+		n, err := io.ReadFull(staged.file, piece)
+		if n > 0 {
+			ahead = append(ahead, s.raft.Apply(fsm.RestorePiece(id, piece[:n]), enqueueTimeout))
+		}
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return settle(0)
+		case err != nil:
+			return fmt.Errorf("read the archive from the scratch file: %w", err)
+		}
+		if err := settle(pieceAhead); err != nil {
+			return err
+		}
+	}
+}
+
 // staged is an archive that has been spooled and walked, beside the state that was built from it.
 type staged struct {
 	meta  archive.Meta
-	size  int64 // of state.bin
-	file  *os.File
-	sum   uint64
-	store *state.Builder
+	file  *os.File // what was read
+	allow []record.Type
+	store *state.Store
 }
 
-// stage reads an archive to its end: state.bin goes into a file in scratch, every record is checked, and the new state is built.
+// stage reads an archive to its end: it goes into a file in scratch, every record is checked, and the new state is built.
 func stage(ctx context.Context, scratch string, body io.Reader, allow []record.Type) (_ *staged, err error) {
-	file, err := os.CreateTemp(scratch, "restore-*.state") // mode 0600
+	file, err := os.CreateTemp(scratch, "restore-*.snap") // mode 0600
 	if err != nil {
 		return nil, fmt.Errorf("failed to create temp snapshot file: %w", err)
 	}
-	st := &staged{file: file}
-	if scratch == "" {
-		os.Remove(file.Name()) // nobody sweeps the system's directory, and nothing will rename the file
-	}
+	st := &staged{file: file, allow: allow}
+	os.Remove(file.Name()) // the kernel keeps it for as long as it is open
 	defer func() {
 		if err != nil {
 			st.discard()
 		}
 	}()
-	result, err := archive.Read(contextReader{ctx, body}, func(_ *archive.Meta, r io.Reader) error {
-		return st.build(r, allow)
-	})
+	spool := &spool{file: bufio.NewWriterSize(file, 1<<20)}
+	store, result, err := fsm.BuildArchive(io.TeeReader(contextReader{ctx, body}, spool), allow)
 	if err != nil {
 		return nil, wording(err)
 	}
 	if err := result.Meta.CheckRestorable(result.StateSize); err != nil {
 		return nil, err
 	}
-	st.meta, st.size = result.Meta, result.StateSize
+	if err := spool.file.Flush(); err != nil {
+		return nil, fmt.Errorf("write snapshot to scratch file: %w", err)
+	}
+	st.meta, st.store = result.Meta, store
 	return st, nil
 }
 
-// build spools and builds the stream r.
-func (st *staged) build(r io.Reader, allow []record.Type) error {
-	sum := crc64.New(snapstore.CRCTable)
-	spool := bufio.NewWriterSize(st.file, 1<<20)
-	records, err := record.NewReader(io.TeeReader(r, io.MultiWriter(spool, sum)))
+// A spool says in its errors what could not be written.
+type spool struct{ file *bufio.Writer }
+
+func (s *spool) Write(p []byte) (int, error) {
+	n, err := s.file.Write(p)
 	if err != nil {
-		return err
+		err = fmt.Errorf("write snapshot to scratch file: %w", err)
 	}
-	st.store = state.NewBuilder(records.Header())
-	checker := preflight.Checker{Allow: allow}
-	err = records.Each(func(raw record.Raw) error {
-		v, err := checker.Check(raw)
-		if err != nil {
-			return err
-		}
-		if err := st.store.Add(raw.Type, v); err != nil {
-			return raw.Fault(err)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	st.sum = sum.Sum64()
-	if err := spool.Flush(); err != nil {
-		return fmt.Errorf("write snapshot to scratch file: %w", err)
-	}
-	return nil
+	return n, err
 }
 
-// adopt returns the staged state in the form that Raft's snapshot store takes over.
-func (st *staged) adopt() (*snapstore.Adopted, error) {
-	store, err := st.store.Store(0, 0) // index and term come with Raft's metadata
-	if err != nil {
-		return nil, fmt.Errorf("build state: %w", err)
-	}
-	if _, err := st.file.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	return &snapstore.Adopted{Path: st.file.Name(), Size: st.size, CRC: st.sum, State: store, Reader: st.file}, nil
-}
-
-// discard removes the scratch file, unless it has been taken over.
-func (st *staged) discard() {
-	st.file.Close()
-	os.Remove(st.file.Name())
-}
+// discard gives the scratch file up.
+func (st *staged) discard() { st.file.Close() }
 
 // wording puts Consul's words before the faults of records, of which it dies instead of answering.
 func wording(err error) error {

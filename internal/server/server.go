@@ -115,8 +115,8 @@ const (
 	// raftInFlight is how many messages to a follower may be on their way at once. With more, Raft 1.8.0 can wait for itself for ever after a
 	// follower has refused one under load: heartbeats go on, entries do not (hashicorp/raft, issue 612).
 	raftInFlight = 1
-	raftPool    = 3                // idle ones kept for each
-	raftTimeout = 10 * time.Second // for a message; one that carries a snapshot gets more, by its size
+	raftPool     = 3                // idle ones kept for each
+	raftTimeout  = 10 * time.Second // for a message; one that carries a snapshot gets more, by its size
 )
 
 // transport is how Raft talks to other servers. Raft closes it.
@@ -206,6 +206,7 @@ func (s *Server) Datacenter() string { return s.config.Datacenter }
 func (s *Server) Close() error {
 	s.stop()
 	err := s.raft.Shutdown().Error()
+	s.fsm.Close()
 	s.done.Wait()
 	return errors.Join(err, s.disk.close())
 }

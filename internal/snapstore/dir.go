@@ -3,7 +3,6 @@ package snapstore
 import (
 	"bufio"
 	"cmp"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -130,15 +129,6 @@ func (d *Dir) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	return &m.SnapshotMeta, f, nil
 }
 
-// openTrusted opens a snapshot whose content is known.
-func (d *Dir) openTrusted(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
-	m, f, err := d.open(id)
-	if err != nil {
-		return nil, nil, err
-	}
-	return &m.SnapshotMeta, f, nil
-}
-
 func (d *Dir) open(id string) (*fileMeta, *os.File, error) {
 	m, err := d.meta(id)
 	if err != nil {
@@ -216,36 +206,6 @@ func (k *dirSink) Write(p []byte) (int, error) {
 	k.err = errors.Join(k.err, err)
 	return n, err
 }
-
-// adopt puts the file at path in the place of what would have been written.
-func (k *dirSink) adopt(path string, size int64, crc uint64) error {
-	if err := k.file.Close(); err != nil {
-		return err
-	}
-	name := filepath.Join(k.dir, stateName)
-	if err := os.Rename(path, name); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	k.file = f
-	k.buf.Reset(f)
-	k.sum = fixed(crc)
-	k.meta.Size = size
-	return nil
-}
-
-// fixed is a checksum that is known already.
-type fixed uint64
-
-func (fixed) Write(p []byte) (int, error) { return 0, errors.New("write to an adopted snapshot") }
-func (c fixed) Sum(b []byte) []byte       { return binary.BigEndian.AppendUint64(b, uint64(c)) }
-func (fixed) Reset()                      {}
-func (fixed) Size() int                   { return 8 }
-func (fixed) BlockSize() int              { return 1 }
-func (c fixed) Sum64() uint64             { return uint64(c) }
 
 // Cancel removes what has been written.
 func (k *dirSink) Cancel() error {

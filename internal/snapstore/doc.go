@@ -4,8 +4,7 @@
 //	DIR/TERM-INDEX-MILLIS/state.bin   the records
 //
 // A snapshot is written under a name that ends in .tmp, synced and renamed: it is there whole or not at all. Files are 0600. The
-// newest two are kept. A snapshot that was built and checked before Raft asked for it ([Adopted]) is taken over by renaming its
-// file, not copied; and the state that was built from it goes with it, so that it need not be built twice.
+// newest two are kept.
 //
 // A [Store] is wrapped around a directory or around Raft's in-memory store; the readers it opens tell the snapshot's metadata,
 // which Raft does not hand to a state machine.

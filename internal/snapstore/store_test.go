@@ -161,70 +161,29 @@ func TestDamagedSnapshotIsNotOpened(t *testing.T) {
 	}
 }
 
-func adopted(t *testing.T, dir, text string) *Adopted {
-	t.Helper()
-	f, err := os.CreateTemp(dir, "adopt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.WriteString(text); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return &Adopted{Path: f.Name(), Size: int64(len(text)), CRC: crc64.Checksum([]byte(text), CRCTable), State: "built", Reader: f}
-}
-
-func TestAdoptedFileIsTakenOverWithItsState(t *testing.T) {
+// A reader knows what it reads, wherever the snapshots are.
+func TestReadersKnowTheirSnapshot(t *testing.T) {
 	for name, inner := range map[string]func(dir string) raft.SnapshotStore{
 		"directory": func(dir string) raft.SnapshotStore { return openDir(t, filepath.Join(dir, "snapshots")) },
 		"memory":    func(string) raft.SnapshotStore { return raft.NewInmemSnapshotStore() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			s := New(inner(dir))
-			a := adopted(t, dir, "state of records")
+			s := New(inner(t.TempDir()))
 			k := create(t, s, 10, 2)
-			if n, err := io.Copy(k, a); err != nil || n != a.Size {
-				t.Fatalf("copied %d, %v", n, err)
+			if _, err := io.WriteString(k, "records"); err != nil {
+				t.Fatal(err)
 			}
 			if err := k.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := os.Stat(a.Path); (name == "directory") != os.IsNotExist(err) {
-				t.Errorf("the file: %v", err)
+			meta, rc, err := s.Open(k.ID())
+			if err != nil {
+				t.Fatal(err)
 			}
-			for i, want := range []any{"built", nil} { // the state goes with the first reader only
-				meta, rc, err := s.Open(k.ID())
-				if err != nil {
-					t.Fatal(err)
-				}
-				r, err := ReaderOf(rc)
-				if err != nil || r.State != want || r.Meta.Index != 10 || meta.Size != a.Size {
-					t.Errorf("reader %d: %+v, %v; want state %v", i, r, err, want)
-				}
-				rc.Close()
-			}
-			if got := content(t, s, k.ID()); got != "state of records" {
-				t.Errorf("content %q", got)
+			defer rc.Close()
+			if r, err := ReaderOf(rc); err != nil || r.Meta.Index != 10 || meta.Size != 7 {
+				t.Errorf("%+v, %v", r, err)
 			}
 		})
-	}
-}
-
-func TestStateOfACancelledSnapshotIsForgotten(t *testing.T) {
-	dir := t.TempDir()
-	s := New(openDir(t, filepath.Join(dir, "snapshots")))
-	k := create(t, s, 10, 2)
-	if _, err := io.Copy(k, adopted(t, dir, "x")); err != nil {
-		t.Fatal(err)
-	}
-	if err := k.Cancel(); err != nil {
-		t.Fatal(err)
-	}
-	if len(s.states) != 0 {
-		t.Errorf("kept: %v", s.states)
 	}
 }
