@@ -21,17 +21,17 @@ func (e entry) equal(other entry) bool {
 	return bytes.Equal(e.value, other.value) && e.flags == other.flags && e.session == other.session
 }
 
-// fill restores a made-up catalog, with sessions, queries and ACLs, and then works on keys over HTTP.
-func (d *demo) fill(ctx context.Context) (string, error) {
+// fill restores a made-up catalog, with sessions, queries and ACLs, and then works on keys over HTTP, all through one server.
+func (d *demo) fill(ctx context.Context, through *process) (string, error) {
 	seed, counts, err := seedArchive()
 	if err != nil {
 		return "", err
 	}
 	defer seed.Close()
-	if err := upload(ctx, d.first.api, seed); err != nil {
+	if err := upload(ctx, through.api, seed); err != nil {
 		return "", err
 	}
-	if err := d.write(ctx); err != nil {
+	if err := d.write(ctx, through.api.KV()); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%s; %d keys over HTTP, %d of them locked", counts, len(d.written), len(locks)), nil
@@ -46,9 +46,7 @@ var locks = map[string]string{
 }
 
 // write puts keys, changes some, deletes some, and takes the locks. It remembers what must be there in the end.
-func (d *demo) write(ctx context.Context) error {
-	d.written = map[string]entry{}
-	kv := d.first.api.KV()
+func (d *demo) write(ctx context.Context, kv *api.KV) error {
 	options := (&api.WriteOptions{}).WithContext(ctx)
 	work, workCtx := errgroup.WithContext(ctx)
 	work.SetLimit(8)
@@ -112,17 +110,4 @@ func upload(ctx context.Context, client *api.Client, seed *seed) error {
 		return err
 	}
 	return client.Snapshot().Restore((&api.WriteOptions{}).WithContext(ctx), &b)
-}
-
-// read returns all keys.
-func read(ctx context.Context, client *api.Client) (map[string]entry, error) {
-	pairs, _, err := client.KV().List("", (&api.QueryOptions{RequireConsistent: true}).WithContext(ctx))
-	if err != nil {
-		return nil, err
-	}
-	all := map[string]entry{}
-	for _, p := range pairs {
-		all[p.Key] = entry{p.Value, p.Flags, p.Session}
-	}
-	return all, nil
 }

@@ -67,7 +67,7 @@ func records(t *testing.T, s *state.Store) []byte {
 	return b.Bytes()
 }
 
-const fullIndex = 233 // of full.snap
+const fullIndex = 148 // of full.snap
 
 // Whoever goes through the entries of a restore ends with the same state: who has built it before, and who builds it of the pieces.
 func TestRestoreThroughTheLog(t *testing.T) {
