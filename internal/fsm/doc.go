@@ -5,5 +5,9 @@
 // purpose. An entry whose type this version does not know stops the process, unless its type has the flag 128, which says that it
 // may be ignored: applying a log in part would make servers differ.
 //
-// The index and term of each entry become visible together with its effect.
+// The index and term of each entry become visible together with its effect. The state's index is Raft's, or above it by as much as a
+// restored archive's was.
+//
+// A restore is several entries: one begins it, others carry the archive in pieces, and one commits it (restore.go). So it happens on every server
+// or on none.
 package fsm

@@ -7,21 +7,23 @@
 //   - [Server.Save] reads the in-memory state after the leadership has been confirmed; it stops no writes and leaves Raft's own
 //     snapshots alone. Index and term in the archive are those of exactly what is in it.
 //   - [Server.Restore] spools the archive, walks all of it and builds the new state aside before Raft hears of it. An archive
-//     that it refuses leaves the server as it was; one that it takes replaces the whole state at once.
+//     that it refuses leaves the cluster as it was; one that it takes replaces the whole state at once, on all servers.
 //
 // # Crash safety of a restore
 //
-// The records go into a file in the scratch directory, which is swept at start. Raft then makes that file its newest snapshot
-// (rename, sync), and after that empties its log. A kill before the rename leaves the old state; after it, the new one. A kill
-// between the rename and the emptying leaves a log that ends below the newest snapshot, to which nothing could ever be appended
-// again: at start such a log is emptied, once the snapshot has been read and found good.
+// The archive goes through Raft's log, in pieces, and one entry commits it (package fsm). A server or leader that is killed anywhere in between
+// leaves the old state everywhere, or after the commit the new one. A new leader gives up what an earlier one has begun.
+//
+// A server that is far behind gets a snapshot of the leader's. A kill between its rename and the emptying of the log leaves a log that ends
+// below the newest snapshot, to which nothing could ever be appended again: at start such a log is emptied, once the snapshot has been
+// read and found good.
 //
 // # A disk that fails or is full
 //
 // A write that cannot be made durable is refused, with the cause. The log store under Raft stays broken after such a failure; it is
 // closed and opened again with the next write, and what was not acknowledged is cut off. So the server goes on by itself once there is
 // space. Until then it has no leader, answers stale reads, and says in every refusal why. A restore is refused before Raft hears of it if
-// the log's next segment (64 MiB) would not fit beside the new state.
+// its archive and the log's next segment (64 MiB) would not fit.
 //
 // # Start
 //
