@@ -3,6 +3,7 @@ package aclresolve
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -18,6 +19,9 @@ const (
 	DownExtend = "extend-cache" // what was known before goes on to hold; nothing is allowed to who was not
 	DownAsync  = "async-cache"  // as extend-cache, and what is old is used while it is asked for again
 )
+
+// askTimeout is how long the question for a token's parts may take.
+const askTimeout = 10 * time.Second
 
 // A Remote makes callers of secrets where the replicated state is not at hand: it asks for a token's parts, and remembers them for a
 // while. It is safe for concurrent use.
@@ -53,16 +57,21 @@ func (m *Remote) Resolve(ctx context.Context, secret string) (Caller, error) {
 	old, ok := m.known[secret]
 	m.mu.Unlock()
 	now := m.resolver.now()
-	switch {
-	case ok && now.Sub(old.fetched) < m.ttl:
-		return m.answer(old)
-	case ok && m.down == DownAsync:
-		m.asking.DoChan(secret, func() (any, error) { return m.ask(context.WithoutCancel(ctx), secret) })
+	if ok && now.Sub(old.fetched) < m.ttl {
 		return m.answer(old)
 	}
-	found, err, _ := m.asking.Do(secret, func() (any, error) { return m.ask(ctx, secret) })
-	if err == nil {
-		return m.answer(found.(remembered))
+	asked := m.asking.DoChan(secret, func() (any, error) { return m.ask(context.WithoutCancel(ctx), secret) })
+	if ok && m.down == DownAsync {
+		return m.answer(old)
+	}
+	var err error
+	select {
+	case <-ctx.Done(): // says nothing of the servers; others may wait for the same answer
+		return Caller{}, ctx.Err()
+	case found := <-asked:
+		if err = found.Err; err == nil {
+			return m.answer(found.Val.(remembered))
+		}
 	}
 	switch {
 	case m.down == DownAllow:
@@ -85,6 +94,8 @@ func (m *Remote) answer(k remembered) (Caller, error) {
 
 // ask asks about a secret, and remembers the answer.
 func (m *Remote) ask(ctx context.Context, secret string) (remembered, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	parts, err := m.fetch(ctx, secret)
 	if err != nil {
 		return remembered{}, err
@@ -93,6 +104,9 @@ func (m *Remote) ask(ctx context.Context, secret string) (remembered, error) {
 	k.resolved, k.err = m.resolver.resolveParts(parts, secret)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if len(m.known) >= maxCached { // what nobody has goes first: anybody can ask for any number of those
+		maps.DeleteFunc(m.known, func(_ string, k remembered) bool { return k.err != nil })
+	}
 	if len(m.known) >= maxCached {
 		m.known = map[string]remembered{}
 	}

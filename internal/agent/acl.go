@@ -66,9 +66,27 @@ func (a *Agent) fetchToken(ctx context.Context, secret string) (*aclresolve.Part
 	return nil, errors.Join(errs...)
 }
 
-// serveToken answers another agent with the parts of the token that its client has shown.
+// serveToken answers another agent with the parts of the token that its client has shown. A secret that this server does not know may
+// be on its way from the leader; without one, another server may know it.
 func (a *Agent) serveToken(w http.ResponseWriter, req *http.Request) {
-	writeInternal(w, aclresolve.PartsOf(a.server.Store(), req.Header.Get("X-Consul-Token")))
+	secret, b, came := req.Header.Get("X-Consul-Token"), &backend{a}, time.Now()
+	for {
+		waited := b.Leading() || time.Since(came) > lag
+		parts := aclresolve.PartsOf(a.server.Store(), secret)
+		switch {
+		case parts.Token != nil || parts.Servers || waited && b.KnownLeader():
+			writeInternal(w, parts)
+			return
+		case waited:
+			http.Error(w, b.NoLeader().Error(), http.StatusServiceUnavailable)
+			return
+		}
+		select {
+		case <-req.Context().Done():
+			return
+		case <-time.After(lag / 10):
+		}
+	}
 }
 
 // lag is how long a token that this server does not know yet may be on its way from the leader.

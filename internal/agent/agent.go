@@ -69,10 +69,20 @@ type Agent struct {
 	coordinates context.CancelFunc // nil unless the agent tells how far it is from others
 	hint        leaderHint
 	transport   *forward.Transport
-	port        *serverport.Port // of a server, as the rest
+	socket      net.Listener     // the port's; of a server, as the rest
+	port        *serverport.Port // on socket
 	portLimiter *httpapi.ConnLimiter
 	requests    net.Listener // of other agents' requests
 	internal    *http.Server // answers them
+
+	seams seams
+}
+
+// seams are where tests change what an agent is made of, before it starts. All may be nil.
+type seams struct {
+	dial   func(ctx context.Context, address string) (net.Conn, error) // a connection for requests
+	pool   func(*gossip.Config)
+	server func(*server.Config)
 }
 
 // Open locks the data directory and settles the node ID. It prints nothing, and leaves nothing behind on an error.
@@ -167,6 +177,9 @@ func (a *Agent) serverConfig() server.Config {
 	c.Node, c.Service = a.registration()
 	c.ACL = a.serverACLs()
 	c.Logger = a.log.Named("server")
+	if a.seams.server != nil {
+		a.seams.server(&c)
+	}
 	return c
 }
 
@@ -224,6 +237,9 @@ func (a *Agent) Close() error {
 	}
 	if a.local != nil {
 		a.local.Close()
+	}
+	if a.socket != nil { // from now on others know for certain that what they ask has not arrived
+		errs = append(errs, a.socket.Close())
 	}
 	for _, web := range []*http.Server{a.web, a.internal} {
 		if web != nil {

@@ -23,6 +23,9 @@ func (a *Agent) openPool() error {
 	g.UserEvent, g.Snapshot = a.receiveEvent, a.poolFile("serf/local.snapshot")
 	g.Timing = timing(gossip.DefaultTiming(), c.Gossip)
 	g.Logger = a.log.Named(a.kind() + ".serf.lan")
+	if a.seams.pool != nil {
+		a.seams.pool(&g)
+	}
 	var err error
 	if a.pool, err = gossip.Open(g); err != nil {
 		return fmt.Errorf("Failed to start Consul %s: Failed to start LAN Serf: %w", a.kind(), err)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 
 	"github.com/lictor-dr/lictor/internal/forward"
 	"github.com/lictor-dr/lictor/internal/httpapi"
@@ -22,9 +23,13 @@ const (
 
 // openServerPort opens the port that other agents talk to servers on.
 func (a *Agent) openServerPort() error {
-	a.transport = forward.NewTransport(a.config.NodeName, func(ctx context.Context, address string) (net.Conn, error) {
-		return serverport.Dial(ctx, serverport.Requests, address)
-	})
+	dial := a.seams.dial
+	if dial == nil {
+		dial = func(ctx context.Context, address string) (net.Conn, error) {
+			return serverport.Dial(ctx, serverport.Requests, address)
+		}
+	}
+	a.transport = forward.NewTransport(a.config.NodeName, dial)
 	if !a.config.Server {
 		return nil
 	}
@@ -34,10 +39,19 @@ func (a *Agent) openServerPort() error {
 		return fmt.Errorf("Failed to start Consul server: Failed to start RPC layer: %w", err)
 	}
 	a.portLimiter = httpapi.NewConnLimiter(a.config.Limits.RPCMaxConnsPerClient)
-	a.port = serverport.Serve(a.portLimiter.Listener(l, true), a.config.Limits.RPCHandshakeTimeout, a.log.Named("server.rpc"))
+	a.socket = &closedOnce{Listener: l, close: sync.OnceValue(l.Close)}
+	a.port = serverport.Serve(a.portLimiter.Listener(a.socket, true), a.config.Limits.RPCHandshakeTimeout, a.log.Named("server.rpc"))
 	a.requests = a.port.Listener(serverport.Requests, a.serverAddr())
 	return nil
 }
+
+// closedOnce is a listener that several may close.
+type closedOnce struct {
+	net.Listener
+	close func() error
+}
+
+func (l *closedOnce) Close() error { return l.close() }
 
 // serverAddr is the address of the server port for other agents.
 func (a *Agent) serverAddr() net.Addr {

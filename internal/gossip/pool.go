@@ -55,6 +55,9 @@ type Config struct {
 	Allowed          []netip.Prefix // networks that members must come from; nil for all
 	ReconnectTimeout time.Duration  // until a failed member is forgotten
 
+	// Transport carries the messages. Nil, as outside of tests: UDP and TCP on Bind.
+	Transport memberlist.Transport
+
 	Timing Timing
 	Logger hclog.Logger
 }
@@ -71,6 +74,8 @@ type Timing struct {
 	LeaveDelay time.Duration
 	// ReclaimDelay is how long a failed member's name stays bound to its address: it may come back under another one after that.
 	ReclaimDelay time.Duration
+	// ReconnectInterval is the time between two attempts to reach a failed member again.
+	ReconnectInterval time.Duration
 }
 
 // DefaultTiming is that of a pool inside a datacenter.
@@ -78,6 +83,7 @@ func DefaultTiming() Timing {
 	return Timing{
 		GossipInterval: 200 * time.Millisecond, GossipNodes: 3, ProbeInterval: time.Second, ProbeTimeout: 500 * time.Millisecond,
 		SuspicionMult: 4, RetransmitMult: 4, LeaveDelay: 3 * time.Second, ReclaimDelay: 30 * time.Second,
+		ReconnectInterval: 30 * time.Second,
 	}
 }
 
@@ -172,6 +178,9 @@ func (p *Pool) configure(c *Config) (*serf.Config, error) {
 		conf.ReconnectTimeout, conf.TombstoneTimeout = c.ReconnectTimeout, c.ReconnectTimeout
 	}
 	conf.ReconnectTimeoutOverride = reconnect{}
+	if c.Timing.ReconnectInterval > 0 {
+		conf.ReconnectInterval = c.Timing.ReconnectInterval
+	}
 	conf.DisableCoordinates = c.DisableCoordinates
 	conf.UserEventSizeLimit = serf.UserEventSizeLimit
 	if ring != nil {
@@ -191,7 +200,7 @@ func (p *Pool) configure(c *Config) (*serf.Config, error) {
 	m.SuspicionMult, m.RetransmitMult = c.Timing.SuspicionMult, c.Timing.RetransmitMult
 	m.Keyring, m.GossipVerifyIncoming, m.GossipVerifyOutgoing = ring, c.VerifyIncoming, c.VerifyOutgoing
 	m.DeadNodeReclaimTime = c.Timing.ReclaimDelay
-	m.CIDRsAllowed = networks(c.Allowed)
+	m.CIDRsAllowed, m.Transport = networks(c.Allowed), c.Transport
 	conf.MemberlistConfig = m
 	return conf, nil
 }

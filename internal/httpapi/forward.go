@@ -199,9 +199,19 @@ func (h *Handler) forward(rt *route, w http.ResponseWriter, r *request, address 
 		h.backend.LeaderIs(leader)
 		return h.backend.NoLeader()
 	}
+	if 0 <= resp.ContentLength && resp.ContentLength <= relayWhole { // so that a server which dies in the middle has not answered
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return h.forwardFailed(r, err, context.Cause(ctx), repeatable)
+		}
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+	}
 	h.relay(w, r, resp)
 	return nil
 }
+
+// relayWhole is the size in bytes up to which another server's answer is read to its end before any of it is sent on.
+const relayWhole = 64 << 10
 
 // forwardFailed is the error for a request that was forwarded and has no answer.
 func (h *Handler) forwardFailed(r *request, err, cause error, repeatable bool) error {
