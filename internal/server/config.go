@@ -45,6 +45,8 @@ type Config struct {
 	// RejoinAgeMax is how long a server with a Dir may have been stopped that starts again; 0 for any time. See [ErrRejoinAge].
 	RejoinAgeMax time.Duration
 
+	disk func(raft.LogStore) raft.LogStore // a disk with faults, in tests; nil otherwise
+
 	HeartbeatTimeout   time.Duration
 	ElectionTimeout    time.Duration
 	LeaderLeaseTimeout time.Duration

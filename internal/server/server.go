@@ -99,7 +99,11 @@ func (s *Server) startRaft() error {
 	if err := s.bootstrap(id, transport); err != nil {
 		return errors.Join(err, transport.Close())
 	}
-	r, err := raft.NewRaft(s.raftConfig(id), s.fsm, s.disk.logs, s.disk.stable, s.snaps, transport)
+	logs := s.disk.logs
+	if s.config.disk != nil {
+		logs = s.config.disk(logs)
+	}
+	r, err := raft.NewRaft(s.raftConfig(id), s.fsm, logs, s.disk.stable, s.snaps, transport)
 	if err != nil {
 		return errors.Join(fmt.Errorf("start raft: %w", err), transport.Close())
 	}
