@@ -94,7 +94,10 @@ func indexesOf(ops []Operation) map[string]uint64 {
 
 // registerSteps are the operations on one key that its model has to place. A write whose outcome nobody knows and which nobody has read is left
 // out, for there may be many and each could be anywhere: all that it can do is to make a later CAS fail, which blinded allows.
-func registerSteps(ops []Operation) (list []porcupine.Operation) {
+func registerSteps(ops []Operation) []porcupine.Operation { return stepsOf(ops, telling(ops)) }
+
+// stepsOf places some of the operations on a key, knowing all of them.
+func stepsOf(ops, placed []Operation) (list []porcupine.Operation) {
 	known := indexesOf(ops)
 	blind := forever
 	for _, o := range ops {
@@ -102,7 +105,7 @@ func registerSteps(ops []Operation) (list []porcupine.Operation) {
 			blind = min(blind, o.Call)
 		}
 	}
-	for _, o := range ops {
+	for _, o := range placed {
 		s := step{Operation: o, blinded: blind <= o.Return}
 		if o.writes() {
 			s.own = known[o.Value]
@@ -114,6 +117,42 @@ func registerSteps(ops []Operation) (list []porcupine.Operation) {
 			o.Return = forever
 		}
 		list = append(list, porcupine.Operation{ClientId: o.Client, Input: s, Call: int64(o.Call), Return: int64(o.Return)})
+	}
+	return list
+}
+
+// telling leaves out reads that others make superfluous: of all that saw the same content, the one that ended first says when it was there
+// at the latest, and the one that began last until when it was. What holds for these two holds for all, as no content comes back; after a
+// restore it does, and all reads count. Without this, many reads at the same time would take the checker for ever.
+func telling(ops []Operation) (list []Operation) {
+	if slices.ContainsFunc(ops, func(o Operation) bool { return o.Kind == Restore }) {
+		return ops
+	}
+	type bounds struct{ first, last int }
+	seen := map[content]bounds{}
+	for i, o := range ops {
+		if o.Kind != Read || o.Outcome != OK {
+			continue
+		}
+		c := content{o.Index > 0, o.Value, o.Index}
+		b, ok := seen[c]
+		if !ok {
+			b = bounds{i, i}
+		}
+		if o.Return < ops[b.first].Return {
+			b.first = i
+		}
+		if o.Call > ops[b.last].Call {
+			b.last = i
+		}
+		seen[c] = b
+	}
+	for i, o := range ops {
+		b, ok := seen[content{o.Index > 0, o.Value, o.Index}]
+		if o.Kind == Read && o.Outcome == OK && ok && i != b.first && i != b.last {
+			continue
+		}
+		list = append(list, o)
 	}
 	return list
 }
