@@ -34,19 +34,6 @@ func create(t *testing.T, s raft.SnapshotStore, index, term uint64) raft.Snapsho
 	return k
 }
 
-func content(t *testing.T, s raft.SnapshotStore, id string) string {
-	t.Helper()
-	_, rc, err := s.Open(id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rc.Close()
-	b, err := io.ReadAll(rc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
 
 func ids(t *testing.T, s raft.SnapshotStore) (all []string) {
 	t.Helper()
