@@ -34,7 +34,6 @@ func create(t *testing.T, s raft.SnapshotStore, index, term uint64) raft.Snapsho
 	return k
 }
 
-
 func ids(t *testing.T, s raft.SnapshotStore) (all []string) {
 	t.Helper()
 	list, err := s.List()
