@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/lictor-dr/lictor/internal/agentconfig"
 	"github.com/lictor-dr/lictor/internal/httpapi"
@@ -52,6 +53,14 @@ func (a *Agent) serve(l net.Listener) {
 	})
 }
 
+// unlessUnlimited is a time limit, or one that nobody waits for.
+func unlessUnlimited(limit time.Duration) time.Duration {
+	if limit <= 0 {
+		return 1000 * time.Hour
+	}
+	return limit
+}
+
 func httpConfig(c *agentconfig.Config) (httpapi.Config, error) {
 	h := httpapi.Config{
 		KVMaxValueSize:   int64(c.Limits.KVMaxValueSize),
@@ -68,7 +77,7 @@ func httpConfig(c *agentconfig.Config) (httpapi.Config, error) {
 		DownACLPolicy:    c.ACL.DownPolicy,
 		KeyListPolicy:    c.ACL.KeyListPolicy && c.ACL.Enabled,
 
-		HoldTimeout: c.RPCHoldTimeout, ForwardTimeout: c.Limits.RPCClientTimeout,
+		HoldTimeout: c.RPCHoldTimeout, ForwardTimeout: unlessUnlimited(c.Limits.RPCClientTimeout),
 		ForwardRate: c.Limits.RPCRate, ForwardBurst: c.Limits.RPCMaxBurst, DiscoveryMaxStale: c.DiscoveryMaxStale,
 	}
 	if c.ACL.Enabled {

@@ -1,10 +1,12 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/lictor-dr/lictor/internal/agenttoken"
 	"github.com/lictor-dr/lictor/internal/gossip"
@@ -30,6 +32,22 @@ func (b *backend) Leader() (string, <-chan struct{}) {
 	b.hint.mu.Lock()
 	defer b.hint.mu.Unlock()
 	return b.hint.address, nil
+}
+
+// findTimeout is how long servers may take to tell who leads.
+const findTimeout = 5 * time.Second
+
+func (b *backend) FindLeader(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, findTimeout)
+	defer cancel()
+	for range b.aliveServers() {
+		var address string
+		if err := b.askServer(ctx, b.Server(), "/v1/status/leader", "", &address); err == nil && address != "" {
+			b.LeaderIs(address)
+			return address
+		}
+	}
+	return ""
 }
 
 func (b *backend) LeaderIs(address string) {

@@ -81,6 +81,7 @@ func (f *fakeBackend) Store() Store {
 func (f *fakeBackend) IsServer() bool                    { return true }
 func (f *fakeBackend) Leading() bool                     { return true }
 func (f *fakeBackend) Leader() (string, <-chan struct{}) { return "", nil }
+func (f *fakeBackend) FindLeader(context.Context) string { return "" }
 func (f *fakeBackend) LeaderIs(string)                   {}
 func (f *fakeBackend) Server() string                    { return "" }
 func (f *fakeBackend) NoLeader() error                   { return ErrNotLeader }

@@ -40,6 +40,8 @@ type Others interface {
 	// Leader is the server address of the leader if that is another server, empty if there is none or it is not known. The channel is
 	// closed when that changes; it is nil on an agent that does not hear of it.
 	Leader() (address string, changed <-chan struct{})
+	// FindLeader asks servers who leads; empty if none tells. It is for agents that are no servers.
+	FindLeader(ctx context.Context) string
 	// LeaderIs takes note of a server's word for who leads, empty for nobody.
 	LeaderIs(address string)
 	// Server is the server address of any server that seems alive, another one each time; empty if there is none.
@@ -131,7 +133,10 @@ func (h *Handler) answerOnce(seat seat, rt *route, m method, w http.ResponseWrit
 	}
 	var address string
 	var changed <-chan struct{}
-	if seat == leader {
+	switch {
+	case seat == leader && rt.impatient && !b.IsServer(): // there is but one attempt, and the last leader's name may be old
+		address = b.FindLeader(r.Context())
+	case seat == leader:
 		address, changed = b.Leader()
 	}
 	if address == "" && !b.IsServer() {

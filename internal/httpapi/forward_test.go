@@ -39,6 +39,7 @@ type fakeMember struct {
 	leader  string
 	changed chan struct{}
 	client  bool
+	leads   string   // what FindLeader finds
 	told    []string // by LeaderIs
 }
 
@@ -109,6 +110,9 @@ func (m *fakeMember) LeaderIs(address string) {
 		m.leader = address
 	}
 }
+
+// FindLeader asks the members that this one knows.
+func (m *fakeMember) FindLeader(context.Context) string { return m.leads }
 
 func (m *fakeMember) Server() string                         { return m.peers[0] }
 func (m *fakeMember) AgentToken(kind agenttoken.Kind) string { return m.tokens[kind] }
@@ -449,6 +453,11 @@ func TestClientAgent(t *testing.T) {
 	}
 	if len(client.told) != 1 || client.told[0] != leader.address {
 		t.Errorf("it was told %q", client.told)
+	}
+	client.follow(follower) // an old leader's name
+	client.leads = leader.address
+	if w := ask(client.handler, "PUT", "/v1/snapshot", "an archive"); w.Code != 200 || string(leader.restored) != "an archive" {
+		t.Errorf("restore: %d %s", w.Code, w.Body)
 	}
 }
 
