@@ -14,14 +14,14 @@ import (
 	"github.com/lictor-dr/lictor/internal/httpapi"
 )
 
-// keyring is the gossip keys of the pool of a datacenter.
+// keyring is the gossip keys of the pools that an agent is in.
 type keyring struct {
-	pool       *gossip.Pool // nil outside of a cluster
+	lan, wan   *gossip.Pool // wan is nil unless the agent is in that pool
 	datacenter string
 }
 
 // Keyring is the gossip keys.
-func (b *backend) Keyring() httpapi.Keyring { return keyring{b.pool, b.config.Datacenter} }
+func (b *backend) Keyring() httpapi.Keyring { return keyring{b.pool, b.wan, b.config.Datacenter} }
 
 // The errors of a pool without encryption. Encryption cannot be switched on by installing a key.
 var (
@@ -29,19 +29,34 @@ var (
 	errNoKeyring = errors.New("No keyring to modify (encryption not enabled)")
 )
 
-func (k keyring) encrypted() bool { return k.pool != nil && k.pool.Encrypted() }
+// pools are those with encryption, that of all datacenters first.
+func (k keyring) pools() (list []*gossip.Pool) {
+	for _, pool := range []*gossip.Pool{k.wan, k.lan} {
+		if pool != nil && pool.Encrypted() {
+			list = append(list, pool)
+		}
+	}
+	return list
+}
 
-func (k keyring) List(relayFactor uint8) ([]httpapi.KeyringPool, error) {
-	if !k.encrypted() {
+func (k keyring) List(relayFactor uint8, localOnly bool) (list []httpapi.KeyringPool, err error) {
+	for _, pool := range k.pools() {
+		if localOnly && pool == k.wan {
+			continue
+		}
+		response, err := pool.Keys().ListKeysWithOptions(relayed(relayFactor))
+		if err != nil {
+			return nil, keyFailure(response, err)
+		}
+		list = append(list, httpapi.KeyringPool{
+			WAN: pool == k.wan, Datacenter: k.datacenter, Messages: response.Messages, Keys: response.Keys, PrimaryKeys: response.PrimaryKeys,
+			NumNodes: response.NumNodes,
+		})
+	}
+	if len(list) == 0 {
 		return nil, errNoKeys
 	}
-	response, err := k.pool.Keys().ListKeysWithOptions(relayed(relayFactor))
-	if err != nil {
-		return nil, keyFailure(response, err)
-	}
-	return []httpapi.KeyringPool{{
-		Datacenter: k.datacenter, Messages: response.Messages, Keys: response.Keys, PrimaryKeys: response.PrimaryKeys, NumNodes: response.NumNodes,
-	}}, nil
+	return list, nil
 }
 
 func (k keyring) Install(key string, relayFactor uint8) error {
@@ -60,14 +75,19 @@ func (k keyring) Remove(key string, relayFactor uint8) error {
 type keyChange func(*serf.KeyManager, string, *serf.KeyRequestOptions) (*serf.KeyResponse, error)
 
 func (k keyring) change(do keyChange, key string, relayFactor uint8) error {
-	if !k.encrypted() {
+	pools := k.pools()
+	if len(pools) == 0 {
 		return errNoKeyring
 	}
 	if _, err := gossip.DecodeKey(key); err != nil {
 		return &badKey{err}
 	}
-	response, err := do(k.pool.Keys(), key, relayed(relayFactor))
-	return keyFailure(response, err)
+	var errs []error
+	for _, pool := range pools {
+		response, err := do(pool.Keys(), key, relayed(relayFactor))
+		errs = append(errs, keyFailure(response, err))
+	}
+	return errors.Join(errs...)
 }
 
 func relayed(factor uint8) *serf.KeyRequestOptions {

@@ -92,7 +92,7 @@ func TestKeyring(t *testing.T) {
 			t.Fatalf("%s: %v; want %q", step.name, err, step.err)
 		}
 		for _, k := range []httpapi.Keyring{atA, atB} {
-			list, err := k.List(0)
+			list, err := k.List(0, false)
 			if err != nil || len(list) != 1 {
 				t.Fatalf("%s: %+v, %v", step.name, list, err)
 			}
@@ -118,6 +118,22 @@ func letters(t *testing.T, keys map[string]int) string {
 	return strings.Join(all, " ")
 }
 
+// A server changes the keys of both of its pools, and tells them apart.
+func TestKeyringOfBothPools(t *testing.T) {
+	first, second := gossipKey("a"), gossipKey("b")
+	k := keyring{lan: openPool(t, 1, first), wan: openPool(t, 2, first), datacenter: "dc1"}
+	if err := errors.Join(k.Install(second, 0), k.Use(second, 0), k.Remove(first, 0)); err != nil {
+		t.Fatal(err)
+	}
+	list, err := k.List(0, false)
+	if err != nil || len(list) != 2 || !list[0].WAN || list[1].WAN || letters(t, list[0].Keys) != "b1" || letters(t, list[1].Keys) != "b1" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if list, err = k.List(0, true); err != nil || len(list) != 1 || list[0].WAN {
+		t.Errorf("of this datacenter alone: %+v, %v", list, err)
+	}
+}
+
 // What is not a key is the client's mistake, and not repeated.
 func TestKeyringRefusesWhatIsNoKey(t *testing.T) {
 	k := keyringOf(openPool(t, 1, gossipKey("a")))
@@ -134,7 +150,7 @@ func TestKeyringRefusesWhatIsNoKey(t *testing.T) {
 func TestKeyringWithoutEncryption(t *testing.T) {
 	for name, pool := range map[string]*gossip.Pool{"no pool": nil, "no key": openPool(t, 1, "")} {
 		k := keyringOf(pool)
-		if _, err := k.List(0); err == nil || err.Error() != "Keyring is empty (encryption not enabled)" {
+		if _, err := k.List(0, false); err == nil || err.Error() != "Keyring is empty (encryption not enabled)" {
 			t.Errorf("%s: list: %v", name, err)
 		}
 		for _, change := range []func(string, uint8) error{k.Install, k.Use, k.Remove} {

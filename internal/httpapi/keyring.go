@@ -12,8 +12,9 @@ import (
 // or have had the time of a gossip query to; the error then names those that did not do as told, and why. The relay factor is through
 // how many other members each member sends its answer as well. No error contains a key.
 type Keyring interface {
-	// List tells which keys the members have. The keys of members that did not answer are not in it, and there is an error then.
-	List(relayFactor uint8) ([]KeyringPool, error)
+	// List tells which keys the members have, with localOnly those of the datacenter's own pool. The keys of members that did not answer are
+	// not in it, and there is an error then.
+	List(relayFactor uint8, localOnly bool) ([]KeyringPool, error)
 	// Install gives all members a key, with which they read messages from now on.
 	Install(key string, relayFactor uint8) error
 	// Use makes an installed key the one that all members encrypt with.
@@ -48,7 +49,7 @@ func (h *Handler) keyringRoutes() []route {
 	}}}
 }
 
-// listKeyring answers with the keys. All pools are local ones, with local-only or without.
+// listKeyring answers with the keys.
 func (h *Handler) listKeyring(w http.ResponseWriter, r *request) error {
 	if err := r.need(acl.Keyring, acl.Read, ""); err != nil {
 		return err
@@ -57,12 +58,13 @@ func (h *Handler) listKeyring(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	localOnly := r.has("local-only")
 	if text := r.query.Get("local-only"); text != "" {
-		if _, err := strconv.ParseBool(text); err != nil {
+		if localOnly, err = strconv.ParseBool(text); err != nil {
 			return badRequest("Invalid value for local-only: %q is neither true nor false", text)
 		}
 	}
-	pools, err := h.backend.Keyring().List(relay)
+	pools, err := h.backend.Keyring().List(relay, localOnly)
 	if err != nil {
 		return err
 	}

@@ -22,8 +22,12 @@ func (k *fakeKeyring) call(verb, key string, relay uint8) error {
 	return k.err
 }
 
-func (k *fakeKeyring) List(relay uint8) ([]KeyringPool, error) {
-	return k.pools, k.call("list", "", relay)
+func (k *fakeKeyring) List(relay uint8, localOnly bool) ([]KeyringPool, error) {
+	verb := "list"
+	if localOnly {
+		verb = "list local"
+	}
+	return k.pools, k.call(verb, "", relay)
 }
 func (k *fakeKeyring) Install(key string, relay uint8) error { return k.call("install", key, relay) }
 func (k *fakeKeyring) Use(key string, relay uint8) error     { return k.call("use", key, relay) }
@@ -44,7 +48,7 @@ func TestKeyring(t *testing.T) {
 		{"list", "GET", "", "", full, nil, 200, `[{"WAN":false,"Datacenter":"dc1","Segment":"","Messages":{"n2":"truncated"},` +
 			`"Keys":{"a+b=":2},"PrimaryKeys":{"a+b=":1},"NumNodes":2}]`, "list  0"},
 		{"nothing is null", "GET", "?local-only=true", "", []KeyringPool{{}}, nil, 200, `[{"WAN":false,"Datacenter":"","Segment":"","Messages":{},` +
-			`"Keys":{},"PrimaryKeys":{},"NumNodes":0}]`, "list  0"},
+			`"Keys":{},"PrimaryKeys":{},"NumNodes":0}]`, "list local  0"},
 		{"no pool", "GET", "", "", nil, nil, 200, `[]`, "list  0"},
 		{"list fails", "GET", "?relay-factor=5", "", full, errors.New("n2: no"), 500, "n2: no", "list  5"},
 		{"odd local-only", "GET", "?local-only=x", "", nil, nil, 400, `Invalid value for local-only: "x" is neither true nor false`, ""},
