@@ -1,0 +1,6 @@
+//go:build !race
+
+package server
+
+// racing tells whether the race detector watches.
+const racing = false
