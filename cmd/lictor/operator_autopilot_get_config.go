@@ -37,23 +37,8 @@ operator:read.`,
 }
 
 func (c *autopilotGetConfig) run(args []string) int {
-	c.ignoreArguments(args)
-	if !c.known(c.program) {
-		return 1
-	}
-	client := c.dial(c.program)
-	if client == nil {
-		return 1
-	}
-	config, err := client.Operator().AutopilotGetConfiguration(c.query())
-	if err != nil {
-		return c.fail("Error querying Autopilot configuration: %s", err)
-	}
-	if c.json() {
-		return c.sayJSON(c.say, config)
-	}
-	c.print(config)
-	return 0
+	return report(c.program, args, &c.connection, &c.formatFlag, "Error querying Autopilot configuration",
+		(*api.Operator).AutopilotGetConfiguration, c.print)
 }
 
 func (c *autopilotGetConfig) print(config *api.AutopilotConfiguration) {

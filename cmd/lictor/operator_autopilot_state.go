@@ -47,23 +47,8 @@ ACLs enabled this needs a token that grants operator:read.`,
 }
 
 func (c *autopilotState) run(args []string) int {
-	c.ignoreArguments(args)
-	if !c.known(c.program) {
-		return 1
-	}
-	client := c.dial(c.program)
-	if client == nil {
-		return 1
-	}
-	state, err := client.Operator().AutopilotState(c.query())
-	if err != nil {
-		return c.fail("Error querying Autopilot state: %s", err)
-	}
-	if c.json() {
-		return c.sayJSON(c.say, state)
-	}
-	writeAutopilotState(c.out, state)
-	return 0
+	return report(c.program, args, &c.connection, &c.formatFlag, "Error querying Autopilot state",
+		(*api.Operator).AutopilotState, func(state *api.AutopilotState) { writeAutopilotState(c.out, state) })
 }
 
 func writeAutopilotState(w io.Writer, state *api.AutopilotState) {

@@ -45,23 +45,8 @@ Without a leader, ask whichever server answers:
 }
 
 func (c *listPeers) run(args []string) int {
-	c.ignoreArguments(args)
-	if !c.known(c.program) {
-		return 1
-	}
-	client := c.dial(c.program)
-	if client == nil {
-		return 1
-	}
-	configuration, err := client.Operator().RaftGetConfiguration(c.query())
-	if err != nil {
-		return c.fail("Error getting peers: Failed to retrieve raft configuration: %s", err)
-	}
-	if c.json() {
-		return c.sayJSON(c.say, configuration)
-	}
-	writeTable(c.out, peerRows(configuration.Servers))
-	return 0
+	return report(c.program, args, &c.connection, &c.formatFlag, "Error getting peers: Failed to retrieve raft configuration",
+		(*api.Operator).RaftGetConfiguration, func(r *api.RaftConfiguration) { writeTable(c.out, peerRows(r.Servers)) })
 }
 
 func peerRows(servers []*api.RaftServer) [][]string {
