@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ type fakeMember struct {
 	intercept func(*http.Request) error // before a forwarded request is answered; an error cuts the connection
 	before    func(verb string) error   // of a KV write
 	tokens    map[agenttoken.Kind]string
+	cut       atomic.Bool        // once, an answer to what is forwarded breaks off in its body
 	arrived   chan *http.Request // forwarded requests that have come in
 
 	role    sync.Mutex // guards what follows
@@ -64,6 +66,12 @@ func newMember(t *testing.T, name string, cfg Config) *fakeMember {
 			if err := m.intercept(req); err != nil {
 				panic(http.ErrAbortHandler)
 			}
+		}
+		if m.cut.Swap(false) {
+			w.Header().Set("Content-Length", "10")
+			_, _ = w.Write([]byte("half"))
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
 		}
 		m.handler.ServeHTTP(w, req)
 	}), 0, hclog.NewNullLogger())
@@ -297,6 +305,20 @@ func TestForwardLosesTheAnswer(t *testing.T) {
 				t.Errorf("%d %s; a=%s", w.Code, w.Body, value(next, "a"))
 			}
 		})
+	}
+}
+
+// A server that dies in the middle of an answer has not answered: a read is asked again, of a write nobody knows.
+func TestForwardedAnswerBreaksOff(t *testing.T) {
+	leader, follower := pair(t, Config{})
+	leader.put(t, "a=1")
+	leader.cut.Store(true)
+	if w := ask(follower.handler, "GET", "/v1/kv/a?raw", ""); w.Code != 200 || w.Body.String() != "1" {
+		t.Errorf("read: %d %q", w.Code, w.Body)
+	}
+	leader.cut.Store(true)
+	if w := ask(follower.handler, "PUT", "/v1/kv/a", "2"); w.Code != 500 || !strings.Contains(w.Body.String(), "may have been done") || value(leader, "a") != "1" {
+		t.Errorf("write: %d %s", w.Code, w.Body)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,6 +117,9 @@ func (q query) check() error {
 	if _, named := q.values["provider"]; !named {
 		return fmt.Errorf("cloud auto-join: provider=… is missing: the providers are %s", strings.Join(providerNames(), ", "))
 	}
+	if !served && !plainName.MatchString(q.provider) { // it may be a secret that lacks its quotes
+		return fmt.Errorf("cloud auto-join with this provider is not served: the providers are %s", strings.Join(providerNames(), ", "))
+	}
 	if !served {
 		return fmt.Errorf("cloud auto-join with provider %q is not served: the providers are %s", q.provider, strings.Join(providerNames(), ", "))
 	}
@@ -143,6 +147,9 @@ func (q query) check() error {
 	}
 	return nil
 }
+
+// plainName is what a provider's name looks like.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]{0,32}$`)
 
 func providerNames() []string { return slices.Sorted(maps.Keys(providers)) }
 

@@ -34,6 +34,8 @@ func TestCheckEntry(t *testing.T) {
 			`cloud auto-join with provider "azure": subscription_id is missing, and the environment has no ARM_SUBSCRIPTION_ID`},
 		{"gce", "provider=gce project_name=p", `cloud auto-join with provider "gce": tag_value is missing`},
 		{"mdns", "provider=mdns", `cloud auto-join with provider "mdns": service is missing`},
+		{"secret in a provider's name", `provider="aws secret_access_key=s3cret"`,
+			"cloud auto-join with this provider is not served: the providers are aws, azure, gce, mdns"},
 		{"secret without quotes", "provider=aws secret_access_key=ab cd tag_key=a",
 			`cloud auto-join: argument 3 has no equals sign; quote values that hold spaces or equals signs`},
 		{"secret in single quotes", "provider=azure secret_access_key='abcd='",

@@ -183,6 +183,9 @@ func TestClusterSaves(t *testing.T) {
 		if _, err := m.Save(t.Context(), false); !errors.Is(err, ErrNoLeader) {
 			t.Errorf("a follower's default save: %v", err)
 		}
+		if err := m.confirmLeadership(); !errors.Is(err, ErrNoLeader) {
+			t.Errorf("a follower that is asked whether it leads: %v", err)
+		}
 		stale(t, m)
 	}
 	last := leader(t, cluster)
@@ -190,6 +193,10 @@ func TestClusterSaves(t *testing.T) {
 		if m != last {
 			m.stop(t)
 		}
+	}
+	// Whether it has noticed the loss already or finds out by asking: both have Consul's words, so that a read may go to the next leader.
+	if err := last.ConsistentRead(t.Context()); !errors.Is(err, ErrNoLeader) {
+		t.Errorf("a consistent read without a quorum: %v", err)
 	}
 	eventually(t, "the loss of leadership", func() bool { return !last.Leading() })
 	if _, err := last.Save(t.Context(), false); !errors.Is(err, ErrNoLeader) {

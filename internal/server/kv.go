@@ -32,7 +32,16 @@ func (s *Server) ConsistentRead(ctx context.Context) error {
 	if err := s.WaitLeader(ctx); err != nil {
 		return err
 	}
-	if err := s.raft.VerifyLeader().Error(); err != nil {
+	return s.confirmLeadership()
+}
+
+// confirmLeadership makes sure, with a quorum, that this server leads. The error is [ErrNoLeader] if it does not, or not any more.
+func (s *Server) confirmLeadership() error {
+	err := s.raft.VerifyLeader().Error()
+	switch {
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipLost):
+		return s.noLeader()
+	case err != nil:
 		return fmt.Errorf("confirm leadership: %w", err)
 	}
 	return nil

@@ -28,8 +28,8 @@ func (s *Server) Save(ctx context.Context, stale bool) (*Saved, error) {
 		if !s.Leading() {
 			return nil, s.noLeader()
 		}
-		if err := s.raft.VerifyLeader().Error(); err != nil {
-			return nil, fmt.Errorf("confirm leadership: %w", err)
+		if err := s.confirmLeadership(); err != nil {
+			return nil, err
 		}
 		if err := s.raft.Barrier(barrierTimeout).Error(); err != nil {
 			return nil, fmt.Errorf("barrier: %w", err)
