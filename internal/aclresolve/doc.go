@@ -6,4 +6,7 @@
 // drop a deny rule. With ACLs off everybody may do everything.
 //
 // What has been resolved is remembered until tokens, policies or roles change, for a bounded number of secrets.
+//
+// An agent without the replicated state has a [Remote] instead: it asks a server for a token's [Parts], goes by them for a while, and by
+// what down_policy says if no server answers.
 package aclresolve

@@ -1,4 +1,4 @@
-// Package httpapi is the HTTP API of a Lictor server: Consul's API, as far as this release serves it, such that Consul's own Go
+// Package httpapi is the HTTP API of a Lictor agent: Consul's API, as far as this release serves it, such that Consul's own Go
 // client and the scripts of its users work unchanged.
 //
 // A [Handler] serves requests from a [Backend], the server behind it. The package knows how a request is read and how an answer
@@ -12,9 +12,11 @@
 //   - No value above the limit is taken in, whichever way its length is announced.
 //   - An archive that cannot be sent to its end breaks the connection, so that no client takes it for whole.
 //   - Tokens never reach the log.
+//   - A request that this agent must not answer goes to who may: to the leader, or from an agent that is no server to any of them
+//     (forward.go). A write is sent again only if it has certainly done nothing. What has been forwarded is never forwarded again.
 //
-// Refused: namespaces and partitions, methods outside a path's list, other datacenters, paths on the block list, and writes from
-// networks that may not write. Access control lists are not served: a token is accepted and has no effect.
+// Refused: namespaces and partitions, methods outside a path's list, other datacenters, paths on the block list, writes from networks that
+// may not write, and what the caller's token does not permit.
 //
 // A family of endpoints is a file with a table of [route] values: kv.go, snapshot.go, status.go, agent.go, operator.go, catalog.go.
 package httpapi
