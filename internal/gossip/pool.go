@@ -91,7 +91,6 @@ func DefaultTiming() Timing {
 type Pool struct {
 	serf    *serf.Serf
 	log     hclog.Logger
-	ring    *memberlist.Keyring
 	event   func(name string, payload []byte, time uint64)
 	changed chan struct{}
 	stop    chan struct{}
@@ -164,7 +163,6 @@ func (p *Pool) configure(c *Config) (*serf.Config, error) {
 			return nil, err
 		}
 	}
-	p.ring = ring
 	conf := serf.DefaultConfig()
 	conf.Init()
 	conf.NodeName, conf.Tags = c.memberName(), c.tags()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
 
 	"github.com/lictor-dr/lictor/internal/serverport"
 	"github.com/lictor-dr/lictor/internal/state"
@@ -73,6 +74,17 @@ func startCluster(t *testing.T, size int, change func(*Config)) []*peer {
 		}
 	}
 	return cluster
+}
+
+// AddServer makes a server part of the cluster, with a vote, or tells Raft its new address.
+func (s *Server) AddServer(ctx context.Context, id, address string) error {
+	if err := s.WaitLeader(ctx); err != nil {
+		return err
+	}
+	if err := s.raft.AddVoter(raft.ServerID(id), raft.ServerAddress(address), 0, barrierTimeout).Error(); err != nil {
+		return fmt.Errorf("add server %s at %s to the Raft configuration: %w", id, address, err)
+	}
+	return nil
 }
 
 // leader waits until one of the servers that run leads.

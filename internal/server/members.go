@@ -48,17 +48,6 @@ func (s *Server) LeadingSince() time.Time {
 	return *since
 }
 
-// AddServer makes a server part of the cluster, with a vote, or tells Raft its new address.
-func (s *Server) AddServer(ctx context.Context, id, address string) error {
-	if err := s.WaitLeader(ctx); err != nil {
-		return err
-	}
-	if err := s.raft.AddVoter(raft.ServerID(id), raft.ServerAddress(address), 0, barrierTimeout).Error(); err != nil {
-		return fmt.Errorf("add server %s at %s to the Raft configuration: %w", id, address, err)
-	}
-	return nil
-}
-
 // RemovePeer removes a server from Raft's configuration: the one with that ID or, if that is empty, the one with that address. The error
 // says if there is none.
 func (s *Server) RemovePeer(ctx context.Context, id, address string) error {
