@@ -138,16 +138,27 @@ func (c cluster) listed(ctx context.Context, p *process) error {
 	return nil
 }
 
-// registered tells whether everybody is in the catalog for good: servers register themselves, and the leader registers them as members, in
-// whichever order. Nothing of that comes later, then.
+// registered tells whether everybody is in the catalog for good: servers tell their addresses themselves, and the leader registers them as
+// members with a check, in whichever order. Nothing of that comes later, then.
 func (c cluster) registered(ctx context.Context, leader *process) error {
-	nodes, _, err := leader.api.Catalog().Nodes((&api.QueryOptions{RequireConsistent: true}).WithContext(ctx))
+	consistent := (&api.QueryOptions{RequireConsistent: true}).WithContext(ctx)
+	nodes, _, err := leader.api.Catalog().Nodes(consistent)
 	if err != nil {
 		return err
 	}
+	checks, _, err := leader.api.Health().State(api.HealthPassing, consistent)
+	if err != nil {
+		return err
+	}
+	members := map[string]bool{}
+	for _, check := range checks {
+		if check.CheckID == "serfHealth" {
+			members[check.Node] = true
+		}
+	}
 	complete := 0
 	for _, n := range nodes {
-		if len(n.TaggedAddresses) > 0 || n.ModifyIndex != n.CreateIndex { // only servers themselves tell the former
+		if len(n.TaggedAddresses) > 0 && members[n.Node] {
 			complete++
 		}
 	}

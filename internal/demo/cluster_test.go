@@ -19,7 +19,8 @@ func three(t *testing.T) (a, b, c *fake, all cluster) {
 		f.leading, f.voters = "b:8300", 3
 		f.members = `[{"Name":"a","Status":1},{"Name":"b","Status":1},{"Name":"c","Status":1}]`
 		f.nodes = `[{"Node":"a","TaggedAddresses":{"lan":"x"}},{"Node":"b","TaggedAddresses":{"lan":"x"}},
-			{"Node":"c","CreateIndex":5,"ModifyIndex":6}]`
+			{"Node":"c","TaggedAddresses":{"lan":"y"}}]`
+		f.checks = `[{"Node":"a","CheckID":"serfHealth"},{"Node":"b","CheckID":"serfHealth"},{"Node":"c","CheckID":"serfHealth"}]`
 		all = append(all, f.process)
 	}
 	return fakes[0], fakes[1], fakes[2], all
@@ -41,7 +42,10 @@ func TestFaultsOfAClusterAreSeen(t *testing.T) {
 			"c: 2 of 3 servers are alive, 3 have a vote"},
 		{"a missing vote", func(a, b, c *fake) { a.voters = 2 }, cluster.formed, "a: 3 of 3 servers are alive, 2 have a vote"},
 		{"registered by the leader alone", func(a, b, c *fake) {
-			b.nodes = strings.Replace(b.nodes, `"ModifyIndex":6`, `"ModifyIndex":5`, 1)
+			b.nodes = strings.Replace(b.nodes, `{"lan":"y"}`, `{}`, 1)
+		}, cluster.formed, "2 of 3 servers are in the catalog"},
+		{"registered by itself alone", func(a, b, c *fake) {
+			b.checks = strings.Replace(b.checks, "serfHealth", "other", 1)
 		}, cluster.formed, "2 of 3 servers are in the catalog"},
 		{"level", func(a, b, c *fake) { a.appliedN = 10 }, cluster.level, ""},
 		{"a follower behind", func(a, b, c *fake) { c.appliedN = 8 }, cluster.level, "c has applied 8 of 9 entries"},

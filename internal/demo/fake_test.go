@@ -20,6 +20,7 @@ type fake struct {
 	members  string // as JSON
 	voters   int
 	nodes    string // as JSON
+	checks   string // as JSON
 	appliedN int
 	known    string // header X-Consul-KnownLeader
 
@@ -34,7 +35,8 @@ func newFake(t *testing.T, name string) *fake {
 	t.Helper()
 	f := &fake{keys: map[string]entry{}, appliedN: 9, voters: 1, known: "true", leading: name + ":8300"}
 	f.members = `[{"Name":"` + name + `","Status":1}]`
-	f.nodes = `[{"Node":"` + name + `","TaggedAddresses":{"lan":"127.0.0.1"},"CreateIndex":5,"ModifyIndex":5}]`
+	f.nodes = `[{"Node":"` + name + `","TaggedAddresses":{"lan":"127.0.0.1"}}]`
+	f.checks = `[{"Node":"` + name + `","CheckID":"serfHealth"}]`
 	s := httptest.NewServer(f)
 	t.Cleanup(s.Close)
 	client, err := newClient(strings.TrimPrefix(s.URL, "http://"))
@@ -63,6 +65,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, `{"Servers":[`+strings.TrimSuffix(strings.Repeat(`{"Voter":true},`, f.voters), ",")+`]}`)
 	case r.URL.Path == "/v1/catalog/nodes":
 		io.WriteString(w, f.nodes)
+	case r.URL.Path == "/v1/health/state/passing":
+		io.WriteString(w, f.checks)
 	case r.URL.Path == "/v1/agent/self":
 		fmt.Fprintf(w, `{"Stats":{"raft":{"applied_index":"%d"}}}`, f.appliedN)
 	default:

@@ -140,12 +140,6 @@ func (d *demo) invoke(ctx context.Context, args ...string) (out, notes string, e
 	return out, notes, err
 }
 
-// ready tells whether the server has a leader: itself, or another one that it reaches.
-func (p *process) ready(ctx context.Context) error {
-	_, _, err := p.api.KV().Get("ready", (&api.QueryOptions{RequireConsistent: true}).WithContext(ctx))
-	return err
-}
-
 // errPortTaken is the reason for the end of a server that could not listen.
 var errPortTaken = errors.New("a port is taken")
 

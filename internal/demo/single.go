@@ -39,9 +39,10 @@ func (s *single) startSecond(ctx context.Context) (said string, err error) {
 	return describe(s.second, err)
 }
 
-// startOne starts a server that is on its own, and waits until it leads.
+// startOne starts a server that is on its own, and waits until it leads and has written what it writes of itself: after a restore that would be
+// a difference.
 func (s *single) startOne(ctx context.Context, name string) (*process, error) {
-	servers, err := s.bring(ctx, func(servers []*process) func(context.Context) error { return servers[0].ready }, name)
+	servers, err := s.bring(ctx, func(servers []*process) func(context.Context) error { return cluster(servers).settled() }, name)
 	if err != nil {
 		return nil, err
 	}
