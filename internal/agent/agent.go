@@ -68,6 +68,9 @@ type Agent struct {
 	stopJoining context.CancelFunc // nil unless there is somebody to join
 	coordinates context.CancelFunc // nil unless the agent tells how far it is from others
 	hint        leaderHint
+	lanNews     chan struct{} // receives after the members of the pool have changed
+	flood       func()        // ends the joining of servers to the WAN pool; nil without
+	federation  federation
 	transport   *forward.Transport
 	socket      net.Listener     // the port's; of a server, as the rest
 	port        *serverport.Port // on socket
@@ -87,7 +90,8 @@ type seams struct {
 
 // Open locks the data directory and settles the node ID. It prints nothing, and leaves nothing behind on an error.
 func Open(config *agentconfig.Config) (*Agent, error) {
-	a := &Agent{config: config, opened: time.Now(), failed: make(chan error, 1), leaving: make(chan struct{}, 1), left: make(chan struct{})}
+	a := &Agent{config: config, opened: time.Now(), failed: make(chan error, 1), leaving: make(chan struct{}, 1), left: make(chan struct{}),
+		lanNews: make(chan struct{}, 1)}
 	a.events = userevent.NewBuffer(eventTarget{a})
 	if config.DataDir != "" {
 		dir, err := datadir.Open(config.DataDir, version.Lictor)
@@ -108,7 +112,7 @@ func (a *Agent) Start(root hclog.InterceptLogger) error {
 	a.log, a.monitor = root.Named("agent"), logging.NewMonitor(root)
 	for _, step := range []func() error{
 		a.startTelemetry, a.openServerPort, a.makeMeshRoot, a.openACLs, a.openLocal, a.openPool, a.openWANPool, a.startServer, a.writePIDFile, a.listen,
-		a.serveRequests, a.startJoining, a.startLocal, a.startCoordinates, a.startGauges, func() error { return a.startReloads(root) },
+		a.serveRequests, a.startJoining, a.startFlood, a.startLocal, a.startCoordinates, a.startGauges, func() error { return a.startReloads(root) },
 	} {
 		if err := step(); err != nil {
 			return errors.Join(err, a.Close())
@@ -235,6 +239,9 @@ func (a *Agent) Close() error {
 	if a.coordinates != nil {
 		a.coordinates()
 	}
+	if a.flood != nil {
+		a.flood()
+	}
 	if a.local != nil {
 		a.local.Close()
 	}
@@ -271,6 +278,7 @@ func (a *Agent) Close() error {
 	if a.transport != nil {
 		a.transport.Close()
 	}
+	a.federation.close()
 	a.serving.Wait()
 	if a.config.PIDFile != "" && a.started {
 		os.Remove(a.config.PIDFile)

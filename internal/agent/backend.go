@@ -25,6 +25,8 @@ var _ httpapi.Backend = (*backend)(nil)
 
 func (b *backend) Datacenter() string { return b.config.Datacenter }
 
+func (b *backend) NodeName() string { return b.config.NodeName }
+
 // noState is what a client agent has.
 var noState = state.New()
 

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -78,10 +77,6 @@ func (a *Agent) aliveOthers() []gossip.Member {
 // aliveServers are the other servers in the pool that seem to be alive.
 func (a *Agent) aliveServers() []gossip.Member {
 	return slices.DeleteFunc(a.aliveOthers(), func(m gossip.Member) bool { return !m.Server })
-}
-
-func (b *backend) Send(req *http.Request, address, client string) (*http.Response, error) {
-	return b.transport.Send(req, address, client)
 }
 
 var errNoServers = errors.New("No known Consul servers")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/agentconfig"
@@ -20,7 +21,7 @@ func (a *Agent) openPool() error {
 	g := a.poolConfig()
 	g.Bind, g.Advertise = c.SerfLAN, netip.AddrPortFrom(c.AdvertiseAddr, c.SerfLAN.Port())
 	g.KeyringFile, g.Allowed, g.ReconnectTimeout = c.KeyringFile(), c.SerfAllowed, c.ReconnectTimeout
-	g.UserEvent, g.Snapshot = a.receiveEvent, a.poolFile("serf/local.snapshot")
+	g.UserEvent, g.MembersChanged, g.Snapshot = a.receiveEvent, a.lanChanged, a.poolFile("serf/local.snapshot")
 	g.Timing = timing(gossip.DefaultTiming(), c.Gossip)
 	g.Logger = a.log.Named(a.kind() + ".serf.lan")
 	if a.seams.pool != nil {
@@ -98,6 +99,9 @@ func (a *Agent) poolTags() map[string]string {
 	tags := map[string]string{"build": version.Full, "vsn": "2", "vsn_min": "2", "vsn_max": "3", "segment": "", "acls": a.aclTag()}
 	if a.config.Server {
 		tags["raft_vsn"] = "3"
+		if a.config.SerfWAN.IsValid() {
+			tags[gossip.TagWANPort] = strconv.Itoa(int(a.config.SerfWAN.Port()))
+		}
 	}
 	if d := a.config.AdvertiseReconnectTimeout; d > 0 {
 		tags[gossip.TagReconnect] = d.String()

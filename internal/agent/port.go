@@ -23,13 +23,9 @@ const (
 
 // openServerPort opens the port that other agents talk to servers on.
 func (a *Agent) openServerPort() error {
-	dial := a.seams.dial
-	if dial == nil {
-		dial = func(ctx context.Context, address string) (net.Conn, error) {
-			return serverport.Dial(ctx, serverport.Requests, address)
-		}
-	}
-	a.transport = forward.NewTransport(a.config.NodeName, dial)
+	a.transport = forward.NewTransport(func(ctx context.Context, address string) (net.Conn, error) {
+		return a.dialRequests(ctx, a.config.Datacenter, address)
+	})
 	if !a.config.Server {
 		return nil
 	}
@@ -43,6 +39,14 @@ func (a *Agent) openServerPort() error {
 	a.port = serverport.Serve(a.portLimiter.Listener(a.socket, true), a.config.Limits.RPCHandshakeTimeout, a.log.Named("server.rpc"))
 	a.requests = a.port.Listener(serverport.Requests, a.serverAddr())
 	return nil
+}
+
+// dialRequests opens a connection for requests to a server of a datacenter.
+func (a *Agent) dialRequests(ctx context.Context, _, address string) (net.Conn, error) {
+	if a.seams.dial != nil {
+		return a.seams.dial(ctx, address)
+	}
+	return serverport.Dial(ctx, serverport.Requests, address)
 }
 
 // closedOnce is a listener that several may close.
@@ -97,16 +101,9 @@ func (a *Agent) askServer(ctx context.Context, address, path, token string, answ
 	if token != "" {
 		req.Header.Set("X-Consul-Token", token)
 	}
-	resp, err := a.transport.Send(req, address, "")
+	resp, err := a.transport.Send(req, address, forward.Mark{Node: a.config.NodeName, Datacenter: a.config.Datacenter})
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("server %s answers %s with %s", address, path, resp.Status)
-	}
-	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
-		return fmt.Errorf("read the answer of server %s to %s: %w", address, path, err)
-	}
-	return nil
+	return readAnswer(resp, address, path, answer)
 }

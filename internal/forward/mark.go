@@ -8,8 +8,11 @@ import (
 
 // Headers of forwarded requests and their answers.
 const (
-	headerNode   = "Lictor-Node"   // the agent that forwards
-	headerClient = "Lictor-Client" // IP:port of that agent's client
+	headerNode       = "Lictor-Node"       // Mark.Node
+	headerDatacenter = "Lictor-Datacenter" // Mark.Datacenter
+	headerClient     = "Lictor-Client"     // Mark.Client
+	headerBetween    = "Lictor-Between"    // Mark.Between: "1" or absent
+	headerTranslate  = "Lictor-Translate"  // Mark.TranslateAddrs: "1" or absent
 	// headerNotLeader is on the answer of a server that does not lead, and thus has done nothing. Its value is the server address of
 	// the leader, empty if it knows none.
 	headerNotLeader = "Lictor-Not-Leader"
@@ -17,7 +20,13 @@ const (
 
 // A Mark is what an agent learns of a request that another one has forwarded.
 type Mark struct {
-	Node string // of the agent that forwards: what "this agent" means in the request
+	Node       string // of the agent that its client has asked: what "this agent" means in the request
+	Datacenter string // of that agent
+	Client     string // IP:port of that client; empty if the agent asks for itself
+	// Between says that the request comes from another datacenter: inside this one it has not been forwarded yet.
+	Between bool
+	// TranslateAddrs says that the client is to see the addresses by which nodes are reached from other datacenters.
+	TranslateAddrs bool
 }
 
 type markKey struct{}
@@ -29,20 +38,30 @@ func Of(ctx context.Context) *Mark {
 }
 
 // sign puts into a request's headers what the other side is to know.
-func sign(header http.Header, node, client string) {
-	header.Set(headerNode, node)
-	header.Set(headerClient, client)
+func (m *Mark) sign(header http.Header) {
+	header.Set(headerNode, m.Node)
+	header.Set(headerDatacenter, m.Datacenter)
+	header.Set(headerClient, m.Client)
+	for name, on := range map[string]bool{headerBetween: m.Between, headerTranslate: m.TranslateAddrs} {
+		header.Del(name)
+		if on {
+			header.Set(name, "1")
+		}
+	}
 }
 
 // marked serves what comes in over the server port: each request gets its mark, and the address of the client that it is from.
 func marked(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		m := &Mark{Node: req.Header.Get(headerNode)}
-		client := req.Header.Get(headerClient)
-		req = req.WithContext(context.WithValue(req.Context(), markKey{}, m))
-		if _, err := netip.ParseAddrPort(client); err == nil || client == "" {
-			req.RemoteAddr = client
+		m := &Mark{
+			Node: req.Header.Get(headerNode), Datacenter: req.Header.Get(headerDatacenter), Client: req.Header.Get(headerClient),
+			Between: req.Header.Get(headerBetween) != "", TranslateAddrs: req.Header.Get(headerTranslate) != "",
 		}
+		req = req.WithContext(context.WithValue(req.Context(), markKey{}, m))
+		if _, err := netip.ParseAddrPort(m.Client); err != nil && m.Client != "" {
+			m.Client = req.RemoteAddr
+		}
+		req.RemoteAddr = m.Client
 		next.ServeHTTP(w, req)
 	})
 }

@@ -24,16 +24,13 @@ const (
 )
 
 // A Transport sends requests to servers. It is safe for concurrent use.
-type Transport struct {
-	node string
-	http *http.Transport
-}
+type Transport struct{ http *http.Transport }
 
-// NewTransport returns a transport of the agent with that node name. dial opens a connection to a server's port that carries requests.
-func NewTransport(node string, dial func(ctx context.Context, address string) (net.Conn, error)) *Transport {
+// NewTransport returns a transport. dial opens a connection to a server's port that carries requests.
+func NewTransport(dial func(ctx context.Context, address string) (net.Conn, error)) *Transport {
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
-	return &Transport{node, &http.Transport{
+	return &Transport{&http.Transport{
 		Protocols: protocols,
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
 			ctx, cancel := context.WithTimeout(ctx, dialTimeout)
@@ -58,9 +55,9 @@ func Unsent(err error) bool {
 	return errors.As(err, &unsent)
 }
 
-// Send sends a request to the server whose port has that address. client is the IP:port of who asked for it. The error is an
+// Send sends a request, with its mark, to the server whose port has that address. The error is an
 // [UnsentError] if nothing has reached the server; after any other one it may have done what was asked. The answer's body must be closed.
-func (t *Transport) Send(req *http.Request, address, client string) (*http.Response, error) {
+func (t *Transport) Send(req *http.Request, address string, m Mark) (*http.Response, error) {
 	var sent atomic.Bool
 	// Before the first byte leaves: what is called unsent is certainly so.
 	trace := &httptrace.ClientTrace{WroteHeaderField: func(string, []string) { sent.Store(true) }}
@@ -68,7 +65,7 @@ func (t *Transport) Send(req *http.Request, address, client string) (*http.Respo
 	u := *req.URL
 	u.Scheme, u.Host = "http", address
 	out.URL, out.Host = &u, address
-	sign(out.Header, t.node, client)
+	m.sign(out.Header)
 	resp, err := t.http.RoundTrip(out)
 	switch {
 	case err == nil:

@@ -21,7 +21,7 @@ func dial(ctx context.Context, address string) (net.Conn, error) {
 
 func transport(t *testing.T, dial func(context.Context, string) (net.Conn, error)) *Transport {
 	t.Helper()
-	transport := NewTransport("n1", dial)
+	transport := NewTransport(dial)
 	t.Cleanup(transport.Close)
 	return transport
 }
@@ -58,23 +58,32 @@ func request(t *testing.T, method, target string, body io.Reader) *http.Request 
 
 // What is sent arrives as it is, with who sends it and for whom; the sender's own words for that do not count.
 func TestSend(t *testing.T) {
-	type seen struct{ method, uri, node, client, token, body string }
+	type seen struct {
+		method, uri, token, body string
+		mark                     Mark
+	}
 	for _, c := range []struct {
-		name, client string
-		headers      map[string]string
-		want         seen
+		name    string
+		mark    Mark
+		headers map[string]string
+		token   string
 	}{
-		{"a client", "10.0.0.9:1234", nil, seen{client: "10.0.0.9:1234"}},
-		{"the agent itself", "", nil, seen{}},
-		{"IPv6", "[fe80::1%eth0]:80", nil, seen{client: "[fe80::1%eth0]:80"}},
-		{"a client that signs itself", "10.0.0.9:1", map[string]string{headerNode: "n9", headerClient: "127.0.0.1:1", "X-Consul-Token": "t"},
-			seen{client: "10.0.0.9:1", token: "t"}},
+		{"a client", Mark{Node: "n1", Datacenter: "dc1", Client: "10.0.0.9:1234"}, nil, ""},
+		{"the agent itself", Mark{Node: "n1", Datacenter: "dc1"}, nil, ""},
+		{"IPv6", Mark{Node: "n1", Client: "[fe80::1%eth0]:80"}, nil, ""},
+		{"between datacenters", Mark{Node: "n1", Datacenter: "dc1", Client: "10.0.0.9:1", Between: true, TranslateAddrs: true}, nil, ""},
+		{"a client that signs itself", Mark{Node: "n1", Datacenter: "dc1", Client: "10.0.0.9:1"}, map[string]string{headerNode: "n9",
+			headerDatacenter: "dc9", headerClient: "127.0.0.1:1", headerBetween: "1", headerTranslate: "1", "X-Consul-Token": "t"}, "t"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := make(chan seen, 1)
 			address, _ := serve(t, func(w http.ResponseWriter, req *http.Request) {
 				body, _ := io.ReadAll(req.Body)
-				got <- seen{req.Method, req.RequestURI, Of(req.Context()).Node, req.RemoteAddr, req.Header.Get("X-Consul-Token"), string(body)}
+				m := Of(req.Context())
+				if req.RemoteAddr != m.Client {
+					t.Errorf("the request comes from %q, and its mark says %q", req.RemoteAddr, m.Client)
+				}
+				got <- seen{req.Method, req.RequestURI, req.Header.Get("X-Consul-Token"), string(body), *m}
 				w.Header().Set("X-Consul-Index", "7")
 				w.WriteHeader(http.StatusTeapot)
 				io.WriteString(w, "short and stout")
@@ -83,7 +92,7 @@ func TestSend(t *testing.T) {
 			for name, value := range c.headers {
 				req.Header.Set(name, value)
 			}
-			resp, err := transport(t, dial).Send(req, address, c.client)
+			resp, err := transport(t, dial).Send(req, address, c.mark)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,9 +101,9 @@ func TestSend(t *testing.T) {
 			if err != nil || resp.StatusCode != http.StatusTeapot || resp.Header.Get("X-Consul-Index") != "7" || string(body) != "short and stout" {
 				t.Errorf("%d %v %s %v", resp.StatusCode, resp.Header, body, err)
 			}
-			c.want.method, c.want.uri, c.want.node, c.want.body = "PUT", "/v1/kv/a%2Fb%20c?flags=1&x=%00", "n1", "body"
-			if got := <-got; got != c.want {
-				t.Errorf("arrived: %+v, want %+v", got, c.want)
+			want := seen{"PUT", "/v1/kv/a%2Fb%20c?flags=1&x=%00", c.token, "body", c.mark}
+			if got := <-got; got != want {
+				t.Errorf("arrived: %+v, want %+v", got, want)
 			}
 		})
 	}
@@ -148,7 +157,7 @@ func TestFailures(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			address := c.server(t)
-			resp, err := transport(t, c.dial).Send(request(t, "PUT", "/v1/kv/x", strings.NewReader("1")), address, "")
+			resp, err := transport(t, c.dial).Send(request(t, "PUT", "/v1/kv/x", strings.NewReader("1")), address, Mark{})
 			if err == nil {
 				resp.Body.Close()
 				t.Fatalf("answered: %d", resp.StatusCode)
@@ -206,7 +215,7 @@ func TestSilentServerIsGivenUp(t *testing.T) {
 	})
 	failed := make(chan error, 1)
 	go func() {
-		_, err := tr.Send(request(t, "GET", "/v1/kv/x?index=1&wait=10m", nil), address, "")
+		_, err := tr.Send(request(t, "GET", "/v1/kv/x?index=1&wait=10m", nil), address, Mark{})
 		failed <- err
 	}()
 	<-arrived
@@ -224,7 +233,7 @@ func TestSilentServerIsGivenUp(t *testing.T) {
 		<-arrived
 		cancel()
 	}()
-	if _, err := tr.Send(request(t, "GET", "/", nil).WithContext(ctx), address, ""); !errors.Is(err, context.Canceled) {
+	if _, err := tr.Send(request(t, "GET", "/", nil).WithContext(ctx), address, Mark{}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }
@@ -247,7 +256,7 @@ func TestConnectionIsShared(t *testing.T) {
 		return dial(ctx, address)
 	})
 	echo := func(target string, body []byte) {
-		resp, err := tr.Send(request(t, "PUT", target, bytes.NewReader(body)), address, "")
+		resp, err := tr.Send(request(t, "PUT", target, bytes.NewReader(body)), address, Mark{})
 		if err != nil {
 			t.Error(err)
 			return
@@ -282,7 +291,7 @@ func TestServerStops(t *testing.T) {
 	tr := transport(t, dial)
 	answered := make(chan error, 1)
 	go func() {
-		resp, err := tr.Send(request(t, "PUT", "/", strings.NewReader("x")), address, "")
+		resp, err := tr.Send(request(t, "PUT", "/", strings.NewReader("x")), address, Mark{})
 		if err == nil {
 			var b []byte
 			if b, err = io.ReadAll(resp.Body); string(b) != "done" {
@@ -299,7 +308,7 @@ func TestServerStops(t *testing.T) {
 	if err := errors.Join(<-answered, <-stopped); err != nil {
 		t.Error(err)
 	}
-	if _, err := tr.Send(request(t, "PUT", "/", strings.NewReader("x")), address, ""); !Unsent(err) {
+	if _, err := tr.Send(request(t, "PUT", "/", strings.NewReader("x")), address, Mark{}); !Unsent(err) {
 		t.Errorf("after the end: %v", err)
 	}
 }
@@ -319,7 +328,7 @@ func TestNotLeader(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			address, _ := serve(t, c.handler)
-			resp, err := transport(t, dial).Send(request(t, "PUT", "/", nil), address, "")
+			resp, err := transport(t, dial).Send(request(t, "PUT", "/", nil), address, Mark{})
 			if err != nil {
 				t.Fatal(err)
 			}

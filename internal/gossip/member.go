@@ -25,6 +25,9 @@ const (
 	tagBootstrap  = "bootstrap"
 )
 
+// TagWANPort is the tag by which a server tells the port of its gossip with other datacenters, if it is in that pool.
+const TagWANPort = "wan_join_port"
+
 // TagReconnect is the tag by which a member says how long it is to be remembered after it failed, as a duration.
 const TagReconnect = "rc_tm"
 
@@ -45,11 +48,13 @@ func (s Status) String() string { return serf.MemberStatus(s).String() }
 
 // A Member is an agent in the pool.
 type Member struct {
-	Name   string
-	ID     string         // node ID
-	Addr   netip.AddrPort // of its gossip
-	Status Status
-	Server bool
+	Name string
+	ID   string // node ID
+	// Datacenter is where it is.
+	Datacenter string
+	Addr       netip.AddrPort // of its gossip
+	Status     Status
+	Server     bool
 	// Expect is how many servers a server waits for before there is a cluster; 0 if it waits for none.
 	Expect int
 	// Bootstrap says that a server is a cluster of its own unless it has joined one.
@@ -69,7 +74,7 @@ func (m *Member) ServerAddr() netip.AddrPort { return netip.AddrPortFrom(m.Addr.
 func memberOf(s *serf.Member) Member {
 	ip, _ := netip.AddrFromSlice(s.Addr) // serf takes no other lengths in
 	m := Member{
-		Name: s.Name, ID: s.Tags[tagID], Addr: netip.AddrPortFrom(ip.Unmap(), s.Port), Status: Status(s.Status),
+		Name: s.Name, ID: s.Tags[tagID], Datacenter: s.Tags[tagDatacenter], Addr: netip.AddrPortFrom(ip.Unmap(), s.Port), Status: Status(s.Status),
 		Server: s.Tags[tagRole] == roleServer, Bootstrap: s.Tags[tagBootstrap] == "1", Tags: s.Tags,
 		ProtocolMin: s.ProtocolMin, ProtocolMax: s.ProtocolMax, ProtocolCur: s.ProtocolCur,
 		DelegateMin: s.DelegateMin, DelegateMax: s.DelegateMax, DelegateCur: s.DelegateCur,

@@ -49,6 +49,9 @@ type Config struct {
 	// UserEvent, which may be nil, receives the user events of the pool, also those of this member. It must not block.
 	UserEvent func(name string, payload []byte, time uint64)
 
+	// MembersChanged, which may be nil, is called after the members have changed, once or more. It must not block.
+	MembersChanged func()
+
 	// DisableCoordinates keeps this member from finding out how far others are.
 	DisableCoordinates bool
 
@@ -92,6 +95,7 @@ type Pool struct {
 	serf    *serf.Serf
 	log     hclog.Logger
 	event   func(name string, payload []byte, time uint64)
+	told    func() // of changes of the members
 	changed chan struct{}
 	stop    chan struct{}
 	serving sync.WaitGroup
@@ -108,7 +112,7 @@ func DefaultWANTiming() Timing {
 
 // Open makes this agent a member of a pool of its own, or with a snapshot of the one that it was in.
 func Open(c Config) (*Pool, error) {
-	p := &Pool{log: c.Logger, event: c.UserEvent, changed: make(chan struct{}, 1), stop: make(chan struct{})}
+	p := &Pool{log: c.Logger, event: c.UserEvent, told: c.MembersChanged, changed: make(chan struct{}, 1), stop: make(chan struct{})}
 	conf, err := p.configure(&c)
 	if err != nil {
 		return nil, err
@@ -242,6 +246,9 @@ func (p *Pool) notify() {
 	case p.changed <- struct{}{}:
 	default: // it is known already that there is news
 	}
+	if p.told != nil {
+		p.told()
+	}
 }
 
 // Changed receives after the members have changed, once for any number of changes.
@@ -286,6 +293,11 @@ func (p *Pool) Fire(name string, payload []byte) error { return p.serf.UserEvent
 
 // Coordinate is where this member has found itself to be among the others.
 func (p *Pool) Coordinate() (*coordinate.Coordinate, error) { return p.serf.GetCoordinate() }
+
+// CoordinateOf is where a member is, by its name; false if that is not known.
+func (p *Pool) CoordinateOf(member string) (*coordinate.Coordinate, bool) {
+	return p.serf.GetCachedCoordinate(member)
+}
 
 // Encrypted tells whether the pool's messages are encrypted.
 func (p *Pool) Encrypted() bool { return p.serf.EncryptionEnabled() }

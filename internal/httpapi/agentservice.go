@@ -37,7 +37,7 @@ func (h *Handler) agentServiceRoutes() []route {
 }
 
 // nodeName is the name of this agent's node.
-func (h *Handler) nodeName() string { return h.backend.Self().Config.NodeName }
+func (h *Handler) nodeName() string { return h.backend.NodeName() }
 
 func (h *Handler) agentServices(w http.ResponseWriter, r *request) error {
 	services, err := h.backend.Local().AgentServices()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/agenttoken"
+	"github.com/lictor-dr/lictor/internal/coordinate"
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/localstate"
 	"github.com/lictor-dr/lictor/internal/meshca"
@@ -29,6 +30,10 @@ const (
 type Backend interface {
 	// Datacenter is the name of the server's datacenter.
 	Datacenter() string
+	// NodeName is the name of the agent's node.
+	NodeName() string
+	// ServerCoordinates are where the servers of each datacenter are, the nearest datacenter first.
+	ServerCoordinates() []coordinate.Datacenter
 	// Store is the replicated state at this moment. A restore replaces it as a whole: the old one's Abandoned channel closes.
 	Store() Store
 	// ReadBarrier returns nil once this server may answer a read of that consistency, waiting for a leader up to the RPC hold

@@ -18,10 +18,10 @@ func (h *Handler) catalogRoutes() []route {
 		return route{path: path, prefix: strings.HasSuffix(path, "/"), methods: []method{{http.MethodGet, serve}}}
 	}
 	put := func(path string, serve endpoint) route {
-		return route{path: path, methods: []method{{http.MethodPut, serve}}}
+		return route{path: path, datacenterInBody: true, methods: []method{{http.MethodPut, serve}}}
 	}
 	return []route{
-		{path: "/v1/catalog/datacenters", local: true, open: true, methods: []method{{http.MethodGet, h.datacenters}}},
+		{path: "/v1/catalog/datacenters", wide: true, anyServer: true, open: true, methods: []method{{http.MethodGet, h.datacenters}}},
 		put("/v1/catalog/register", h.catalogRegister),
 		put("/v1/catalog/deregister", h.catalogDeregister),
 		get("/v1/catalog/nodes", h.catalogNodes),
@@ -33,9 +33,9 @@ func (h *Handler) catalogRoutes() []route {
 	}
 }
 
-// datacenters lists the datacenters that requests can be sent to: this server's own.
+// datacenters lists the datacenters that are known, the nearest first.
 func (h *Handler) datacenters(w http.ResponseWriter, r *request) error {
-	return writeJSON(w, r, []string{h.backend.Datacenter()})
+	return writeJSON(w, r, h.backend.Datacenters())
 }
 
 // A registerRequest is the body of a registration. Its checks may be given alone, in a list, or both.
@@ -57,9 +57,6 @@ func (h *Handler) catalogRegister(w http.ResponseWriter, r *request) error {
 	if err := decodeBody(r, &body); err != nil {
 		return err
 	}
-	if err := h.localDatacenter(body.Datacenter); err != nil {
-		return err
-	}
 	registration, err := body.registration(h.backend.Datacenter())
 	if err != nil {
 		return err
@@ -68,13 +65,6 @@ func (h *Handler) catalogRegister(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	return h.applyTrue(w, r, fsm.Register(registration), "")
-}
-
-func (h *Handler) localDatacenter(name string) error {
-	if name != "" && !strings.EqualFold(name, h.backend.Datacenter()) {
-		return errNoPathToDC
-	}
-	return nil
 }
 
 // registration checks the request and fills in what it leaves out.
@@ -172,9 +162,6 @@ func (h *Handler) catalogDeregister(w http.ResponseWriter, r *request) error {
 	}
 	if body.Node == "" {
 		return errors.New("Must provide node")
-	}
-	if err := h.localDatacenter(body.Datacenter); err != nil {
-		return err
 	}
 	if err := h.mayDeregister(r, body.Node, body.ServiceID, body.CheckID); err != nil {
 		return err

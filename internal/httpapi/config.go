@@ -44,6 +44,8 @@ type Config struct {
 	ForwardBurst int
 	// DiscoveryMaxStale makes reads of the catalog and of health stale ones, up to that age, if they do not say what they want.
 	DiscoveryMaxStale time.Duration
+	// TranslateWANAddrs shows nodes of other datacenters under the addresses by which they are reached from here.
+	TranslateWANAddrs bool
 	// MaxHeaderBytes is the largest size of a request's headers, its first line included. Default 1 MiB.
 	MaxHeaderBytes int
 }

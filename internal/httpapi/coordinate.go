@@ -18,7 +18,7 @@ func (h *Handler) coordinateRoutes() []route {
 	return []route{
 		get("/v1/coordinate/nodes", h.coordinateNodes),
 		get("/v1/coordinate/node/", h.coordinateNode),
-		{path: "/v1/coordinate/datacenters", local: true, methods: []method{{http.MethodGet, h.coordinateDatacenters}}},
+		{path: "/v1/coordinate/datacenters", wide: true, anyServer: true, methods: []method{{http.MethodGet, h.coordinateDatacenters}}},
 		{path: "/v1/coordinate/update", methods: []method{{http.MethodPut, h.coordinateUpdate}}},
 	}
 }
@@ -67,18 +67,7 @@ func (h *Handler) coordinates(w http.ResponseWriter, r *request, get func(Store,
 
 // coordinateDatacenters answers with the coordinates of the servers of each datacenter in the WAN pool.
 func (h *Handler) coordinateDatacenters(w http.ResponseWriter, r *request) error {
-	type servers struct {
-		Datacenter  string
-		AreaID      string
-		Coordinates []*record.Coordinate
-	}
-	self := h.backend.Self()
-	own := &record.Coordinate{Node: self.Config.NodeName + "." + h.backend.Datacenter(), Coord: record.Coord{Vec: make([]float64, coordinate.Dimensions),
-		Error: 1.5, Height: 1e-5}}
-	if c := self.Coord; c != nil {
-		own.Coord = record.Coord{Vec: c.Vec, Error: c.Error, Adjustment: c.Adjustment, Height: c.Height}
-	}
-	return writeJSON(w, r, []servers{{h.backend.Datacenter(), "wan", []*record.Coordinate{own}}})
+	return writeJSON(w, r, h.backend.ServerCoordinates())
 }
 
 func (h *Handler) coordinateUpdate(w http.ResponseWriter, r *request) error {

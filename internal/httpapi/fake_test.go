@@ -17,6 +17,8 @@ import (
 
 	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/agenttoken"
+	"github.com/lictor-dr/lictor/internal/coordinate"
+	"github.com/lictor-dr/lictor/internal/forward"
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/localstate"
 	"github.com/lictor-dr/lictor/internal/logging"
@@ -29,14 +31,15 @@ import (
 
 // fakeBackend is a server without Raft: writes go straight into its store. Fields are set before use.
 type fakeBackend struct {
-	mu       sync.Mutex // guards what follows
-	store    *state.Store
-	index    uint64 // of the last write
-	verbs    []string
-	barriers []Consistency
-	saves    []bool // stale or not
-	restored []byte
-	allowed  []record.Type
+	coordinates []coordinate.Datacenter
+	mu          sync.Mutex // guards what follows
+	store       *state.Store
+	index       uint64 // of the last write
+	verbs       []string
+	barriers    []Consistency
+	saves       []bool // stale or not
+	restored    []byte
+	allowed     []record.Type
 
 	rights    map[string]*acl.Authorizer // by secret; nil: ACLs are off
 	contact   time.Duration
@@ -86,9 +89,13 @@ func (f *fakeBackend) LeaderIs(string)                   {}
 func (f *fakeBackend) Server() string                    { return "" }
 func (f *fakeBackend) NoLeader() error                   { return ErrNotLeader }
 func (f *fakeBackend) AgentToken(agenttoken.Kind) string { return "" }
-func (f *fakeBackend) Send(*http.Request, string, string) (*http.Response, error) {
+func (f *fakeBackend) Send(*http.Request, Target, forward.Mark) (*http.Response, error) {
 	return nil, errors.New("there is nobody else")
 }
+func (f *fakeBackend) NodeName() string                           { return f.Self().Config.NodeName }
+func (f *fakeBackend) Datacenters() []string                      { return []string{f.Datacenter()} }
+func (f *fakeBackend) ServersOf(string) []string                  { return nil }
+func (f *fakeBackend) ServerCoordinates() []coordinate.Datacenter { return f.coordinates }
 
 func (f *fakeBackend) ReadBarrier(_ context.Context, c Consistency) error {
 	f.mu.Lock()

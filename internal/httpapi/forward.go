@@ -46,12 +46,23 @@ type Others interface {
 	LeaderIs(address string)
 	// Server is the server address of any server that seems alive, another one each time; empty if there is none.
 	Server() string
-	// Send sends a request to the server at an address. An error is a forward.UnsentError if it has not arrived.
-	Send(req *http.Request, address, client string) (*http.Response, error)
+	// Send sends a request to a server. An error is a forward.UnsentError if it has not arrived.
+	Send(req *http.Request, to Target, m forward.Mark) (*http.Response, error)
 	// NoLeader is ErrNotLeader with what is known of the reason.
 	NoLeader() error
 	// AgentToken is one of the agent's own tokens, empty without.
 	AgentToken(kind agenttoken.Kind) string
+	// Datacenters are all that are known, this agent's own among them, the nearest first.
+	Datacenters() []string
+	// ServersOf are the server addresses of servers of another datacenter that seem alive, in the order in which they are to be asked. It
+	// is for servers.
+	ServersOf(datacenter string) []string
+}
+
+// A Target is a server that a request is sent to.
+type Target struct {
+	Datacenter string // empty for this agent's own
+	Address    string // of the server port
 }
 
 // A seat is who may answer a request.
@@ -86,10 +97,24 @@ func (h *Handler) seatOf(rt *route, r *request) seat {
 // answer has a request answered by who may: here, or by a server that it is forwarded to. Where there is no leader it waits for one, up
 // to the RPC hold time. It goes on to another server only as long as nothing can have been done.
 func (h *Handler) answer(rt *route, m method, w http.ResponseWriter, r *request) error {
-	if forward.Of(r.Context()) != nil {
+	home, err := h.home(rt, r)
+	if err != nil {
+		return err
+	}
+	mark := forward.Of(r.Context())
+	switch {
+	case home != "" && h.backend.IsServer():
+		return h.answerElsewhere(home, rt, w, r)
+	case mark != nil && !mark.Between:
 		return h.answerForwarded(rt, m, w, r)
 	}
 	seat := h.seatOf(rt, r)
+	switch {
+	case seat == thisAgent && mark != nil:
+		return errOnlyLocal
+	case home != "":
+		seat = anyServer // which knows the way
+	}
 	var deadline time.Time // of the waiting, which begins with the first failure
 	for {
 		began := time.Now()
@@ -145,7 +170,7 @@ func (h *Handler) answerOnce(seat seat, rt *route, m method, w http.ResponseWrit
 	if address == "" {
 		return b.NoLeader()
 	}
-	return h.forward(rt, w, r, address, changed)
+	return h.forward(rt, w, r, Target{Address: address}, changed)
 }
 
 // answerHere answers a request by this agent's own means.
@@ -175,9 +200,9 @@ func (h *Handler) answerForwarded(rt *route, m method, w http.ResponseWriter, r 
 	return err
 }
 
-// forward sends a request to the server at an address, and its answer to the client. After ErrNotLeader nothing has been done, or
-// nothing that may not be done twice.
-func (h *Handler) forward(rt *route, w http.ResponseWriter, r *request, address string, changed <-chan struct{}) error {
+// forward sends a request to a server, and its answer to the client. After ErrNotLeader nothing has been done, or nothing that may not be
+// done twice.
+func (h *Handler) forward(rt *route, w http.ResponseWriter, r *request, to Target, changed <-chan struct{}) error {
 	if !h.limiter().Allow() {
 		metrics.IncrCounter(telemetry.ClientRPCExceeded, 1)
 		return errRateExceeded
@@ -194,20 +219,20 @@ func (h *Handler) forward(rt *route, w http.ResponseWriter, r *request, address 
 	}
 	answered := h.watchForward(ctx, cancel, rt, r, changed)
 	metrics.IncrCounter(telemetry.ClientRPC, 1)
-	resp, err := h.backend.Send(out, address, r.RemoteAddr)
+	resp, err := h.backend.Send(out, to, h.markOf(r, to))
 	answered()
 	if err != nil {
-		return h.forwardFailed(r, err, context.Cause(ctx), repeatable)
+		return h.forwardFailed(r, to, err, context.Cause(ctx), repeatable)
 	}
 	defer resp.Body.Close()
-	if leader, ok := forward.NotLeader(resp); ok {
+	if leader, ok := forward.NotLeader(resp); ok && to.Datacenter == "" {
 		h.backend.LeaderIs(leader)
 		return h.backend.NoLeader()
 	}
 	if 0 <= resp.ContentLength && resp.ContentLength <= relayWhole { // so that a server which dies in the middle has not answered
 		body, err := io.ReadAll(resp.Body)
 		if err != nil {
-			return h.forwardFailed(r, err, context.Cause(ctx), repeatable)
+			return h.forwardFailed(r, to, err, context.Cause(ctx), repeatable)
 		}
 		resp.Body = io.NopCloser(bytes.NewReader(body))
 	}
@@ -219,7 +244,7 @@ func (h *Handler) forward(rt *route, w http.ResponseWriter, r *request, address 
 const relayWhole = 64 << 10
 
 // forwardFailed is the error for a request that was forwarded and has no answer.
-func (h *Handler) forwardFailed(r *request, err, cause error, repeatable bool) error {
+func (h *Handler) forwardFailed(r *request, to Target, err, cause error, repeatable bool) error {
 	metrics.IncrCounter(telemetry.ClientRPCFailed, 1)
 	if r.Context().Err() != nil {
 		return r.Context().Err() // the client has hung up
@@ -227,7 +252,9 @@ func (h *Handler) forwardFailed(r *request, err, cause error, repeatable bool) e
 	if errors.Is(cause, errForwardTimeout) {
 		return fmt.Errorf("rpc error making call: %w", cause)
 	}
-	h.backend.LeaderIs("")
+	if to.Datacenter == "" {
+		h.backend.LeaderIs("")
+	}
 	if repeatable || forward.Unsent(err) {
 		return fmt.Errorf("%w (%w)", ErrNotLeader, err)
 	}
@@ -289,24 +316,36 @@ func (h *Handler) outgoing(ctx context.Context, rt *route, r *request) (*http.Re
 
 // outgoingBody is the body to forward. One that can be kept is, for another attempt.
 func (h *Handler) outgoingBody(rt *route, r *request) (io.ReadCloser, int64, error) {
-	if rt.impatient || r.Body == nil || r.Body == http.NoBody {
+	if r.Body == nil || r.Body == http.NoBody {
 		return r.Body, r.ContentLength, nil
 	}
-	limit := max(h.cfg.KVMaxValueSize, h.cfg.TxnMaxSize, maxRequestBody, maxEventPayload)
-	if r.body == nil {
-		if r.ContentLength > limit {
-			return nil, 0, tooLarge(fmt.Sprintf("%d bytes", r.ContentLength), limit, "")
-		}
-		body, err := readUpTo(r.Body, r.ContentLength, limit)
-		if errors.Is(err, errTooLong) {
-			return nil, 0, tooLarge(fmt.Sprintf("more than %d bytes", limit), limit, "")
-		}
-		if err != nil {
-			return nil, 0, badRequest("failed to read the request's body: %v", err)
-		}
-		r.body = body
+	if rt.impatient {
+		return io.NopCloser(r.Body), r.ContentLength, nil // an attempt that has not sent anything has not read anything, and must not close it
+	}
+	if err := h.keepBody(r); err != nil {
+		return nil, 0, err
 	}
 	return io.NopCloser(bytes.NewReader(r.body)), int64(len(r.body)), nil
+}
+
+// keepBody reads a request's body, so that it can be read more than once.
+func (h *Handler) keepBody(r *request) error {
+	if r.body != nil {
+		return nil
+	}
+	limit := max(h.cfg.KVMaxValueSize, h.cfg.TxnMaxSize, maxRequestBody, maxEventPayload)
+	if r.ContentLength > limit {
+		return tooLarge(fmt.Sprintf("%d bytes", r.ContentLength), limit, "")
+	}
+	body, err := readUpTo(r.Body, r.ContentLength, limit)
+	if errors.Is(err, errTooLong) {
+		return tooLarge(fmt.Sprintf("more than %d bytes", limit), limit, "")
+	}
+	if err != nil {
+		return badRequest("failed to read the request's body: %v", err)
+	}
+	r.body = body
+	return nil
 }
 
 // relay sends another server's answer to the client.
@@ -324,10 +363,15 @@ func (h *Handler) relay(w http.ResponseWriter, r *request, resp *http.Response) 
 	}
 }
 
-// agentNode is the name of the node that a request means by the agent: that of the one which the client has asked.
+// agentNode is the name of the node that a request means by the agent: that of the one which the client has asked. It is empty if that is
+// in another datacenter.
 func (h *Handler) agentNode(r *request) string {
-	if m := forward.Of(r.Context()); m != nil {
+	switch m := forward.Of(r.Context()); {
+	case m == nil:
+		return h.nodeName()
+	case m.Datacenter != "" && m.Datacenter != h.backend.Datacenter():
+		return ""
+	default:
 		return m.Node
 	}
-	return h.nodeName()
 }

@@ -43,12 +43,16 @@ type fakeMember struct {
 	client  bool
 	leads   string   // what FindLeader finds
 	told    []string // by LeaderIs
+
+	datacenter string              // empty for dc1
+	abroad     map[string][]string // addresses of servers, by datacenter
+	sent       []Target            // where requests were sent
 }
 
 func newMember(t *testing.T, name string, cfg Config) *fakeMember {
 	t.Helper()
 	m := &fakeMember{fakeBackend: newFake(), name: name, changed: make(chan struct{}), arrived: make(chan *http.Request, 100)}
-	m.transport = forward.NewTransport(name, func(ctx context.Context, address string) (net.Conn, error) {
+	m.transport = forward.NewTransport(func(ctx context.Context, address string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", address)
 	})
 	if cfg.HoldTimeout == 0 {
@@ -124,10 +128,19 @@ func (m *fakeMember) FindLeader(context.Context) string { return m.leads }
 
 func (m *fakeMember) Server() string                         { return m.peers[0] }
 func (m *fakeMember) AgentToken(kind agenttoken.Kind) string { return m.tokens[kind] }
+func (m *fakeMember) NodeName() string                       { return m.name }
 func (m *fakeMember) Self() AgentSelf                        { return AgentSelf{Config: AgentConfig{NodeName: m.name}} }
-func (m *fakeMember) Send(req *http.Request, address, client string) (*http.Response, error) {
-	return m.transport.Send(req, address, client)
+func (m *fakeMember) Send(req *http.Request, to Target, mark forward.Mark) (*http.Response, error) {
+	m.sent = append(m.sent, to)
+	return m.transport.Send(req, to.Address, mark)
 }
+func (m *fakeMember) Datacenter() string {
+	if m.datacenter == "" {
+		return m.fakeBackend.Datacenter()
+	}
+	return m.datacenter
+}
+func (m *fakeMember) ServersOf(datacenter string) []string { return m.abroad[datacenter] }
 
 func (m *fakeMember) KVApply(ctx context.Context, verb string, e *record.KVEntry) (bool, error) {
 	if m.before != nil {
@@ -278,7 +291,7 @@ func TestForwardOnce(t *testing.T) {
 	default:
 	}
 	req := httptest.NewRequest("GET", "/v1/agent/self", nil)
-	resp, err := a.transport.Send(req, b.address, "")
+	resp, err := a.transport.Send(req, b.address, forward.Mark{})
 	if err != nil || resp.StatusCode != http.StatusNotFound {
 		t.Errorf("%v, %v", resp, err)
 	}

@@ -20,6 +20,8 @@ type route struct {
 	// anyServer: any server may answer. impatient: without a leader it fails at once, and bodies may be long. reads: methods other than
 	// GET may be stale reads too.
 	anyServer, impatient, reads bool
+	wide                        bool // of all datacenters: one in the request is not looked at
+	datacenterInBody            bool // unless the query names one
 	methods                     []method
 	handler                     http.Handler // made by Handler.handler
 }
@@ -140,13 +142,6 @@ func (h *Handler) parseQuery(rt *route, r *request) error {
 		if r.query.Get(tenancy.name) != "" {
 			return badRequest("Invalid query parameter: %q - %s are a Consul Enterprise feature", tenancy.name, tenancy.what)
 		}
-	}
-	dc := r.query.Get("datacenter")
-	if dc == "" {
-		dc = r.query.Get("dc")
-	}
-	if dc != "" && !rt.local && dc != h.backend.Datacenter() {
-		return errNoPathToDC
 	}
 	return nil
 }

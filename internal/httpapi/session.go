@@ -31,7 +31,7 @@ func (h *Handler) sessionRoutes() []route {
 		return route{path: path, prefix: strings.HasSuffix(path, "/"), methods: []method{{http.MethodPut, serve}}}
 	}
 	return []route{
-		put("/v1/session/create", h.sessionCreate),
+		{path: "/v1/session/create", datacenterInBody: true, methods: []method{{http.MethodPut, h.sessionCreate}}},
 		put("/v1/session/destroy/", h.sessionDestroy),
 		put("/v1/session/renew/", h.sessionRenew),
 		get("/v1/session/info/", h.sessionInfo),
@@ -63,9 +63,6 @@ func (h *Handler) sessionCreate(w http.ResponseWriter, r *request) error {
 		if err := json.Unmarshal(text, &body); err != nil {
 			return badRequest("Request decode failed: %v", err)
 		}
-	}
-	if err := h.localDatacenter(body.Datacenter); err != nil {
-		return err
 	}
 	if body.Node == "" {
 		body.Node = h.agentNode(r)

@@ -1,0 +1,75 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/hashicorp/go-metrics"
+
+	"github.com/lictor-dr/lictor/internal/forward"
+	"github.com/lictor-dr/lictor/internal/telemetry"
+)
+
+// home is the other datacenter that is to answer a request, empty if this one is.
+func (h *Handler) home(rt *route, r *request) (string, error) {
+	if rt.local || rt.wide {
+		return "", nil
+	}
+	name := r.query.Get("datacenter")
+	if name == "" {
+		name = r.query.Get("dc")
+	}
+	if name == "" && rt.datacenterInBody {
+		if err := h.keepBody(r); err != nil {
+			return "", err
+		}
+		r.Body, name = io.NopCloser(bytes.NewReader(r.body)), datacenterIn(r.body)
+	}
+	if name == h.backend.Datacenter() {
+		return "", nil
+	}
+	return name, nil
+}
+
+// datacenterIn is the datacenter that a body names. What is wrong with a body that cannot be read is for others to say.
+func datacenterIn(body []byte) string {
+	var named struct{ Datacenter string }
+	if json.Unmarshal(body, &named) != nil {
+		return ""
+	}
+	return strings.ToLower(named.Datacenter) // as all names of datacenters
+}
+
+// answerElsewhere has a request answered by another datacenter: by the first of its servers that can be reached. What another datacenter has
+// sent goes no further.
+func (h *Handler) answerElsewhere(datacenter string, rt *route, w http.ResponseWriter, r *request) error {
+	if m := forward.Of(r.Context()); m != nil && m.Between {
+		return errNoPathToDC
+	}
+	metrics.IncrCounterWithLabels(telemetry.RPCCrossDC, 1, []metrics.Label{{Name: "datacenter", Value: datacenter}})
+	var failed error = errNoPathToDC
+	for _, address := range h.backend.ServersOf(datacenter) {
+		err := h.forward(rt, w, r, Target{datacenter, address}, nil)
+		if !errors.Is(err, ErrNotLeader) {
+			return err
+		}
+		failed = fmt.Errorf("%w (%w)", errNoPathToDC, errors.Unwrap(err))
+		h.log.Warn("a server of another datacenter cannot be reached", "datacenter", datacenter, "server", address, "error", err)
+	}
+	return failed
+}
+
+// markOf is what a server is told of a request that is forwarded to it.
+func (h *Handler) markOf(r *request, to Target) forward.Mark {
+	m := forward.Mark{Node: h.nodeName(), Datacenter: h.backend.Datacenter(), Client: r.RemoteAddr, TranslateAddrs: h.cfg.TranslateWANAddrs}
+	if came := forward.Of(r.Context()); came != nil {
+		m = *came
+	}
+	m.Between = to.Datacenter != ""
+	return m
+}
