@@ -26,6 +26,7 @@ type cluster struct {
 	network *network
 	hcl     []string // of all agents
 	nodes   []*node
+	abroad  *cluster // another datacenter; nil without
 }
 
 // A node is an agent that can be stopped and started again.
@@ -38,6 +39,7 @@ type node struct {
 	client  *http.Client
 
 	httpPort, serverPort, serfPort int
+	wanPort                        int // -1 without a WAN pool
 }
 
 // startCluster starts servers s1, s2, … that found a cluster, and client agents c1, c2, …, and waits until all of them are in the catalog.
@@ -63,6 +65,7 @@ func (c *cluster) add(name string, args ...string) *node {
 	c.t.Helper()
 	n := &node{cluster: c, name: name, dir: c.t.TempDir(), args: args, client: &http.Client{Transport: &http.Transport{}, Timeout: patience}}
 	n.newPorts()
+	n.wanPort = -1
 	c.nodes = append(c.nodes, n)
 	c.t.Cleanup(func() {
 		if n.Agent != nil {
@@ -113,7 +116,7 @@ func (n *node) open() *Agent {
 	t.Helper()
 	args := []string{
 		"-node=" + n.name, "-data-dir=" + n.dir, fmt.Sprint("-http-port=", n.httpPort),
-		fmt.Sprint("-server-port=", n.serverPort), fmt.Sprint("-serf-lan-port=", n.serfPort), "-serf-wan-port=-1",
+		fmt.Sprint("-server-port=", n.serverPort), fmt.Sprint("-serf-lan-port=", n.serfPort), fmt.Sprint("-serf-wan-port=", n.wanPort),
 		`-hcl=gossip_lan { gossip_interval = "20ms" probe_interval = "500ms" probe_timeout = "300ms" suspicion_mult = 2 }`,
 		`-hcl=performance { leave_drain_time = "100ms" }`,
 	}
@@ -121,6 +124,10 @@ func (n *node) open() *Agent {
 		if x != n && x.isServer() {
 			args = append(args, "-retry-join="+x.gossipAddr(), "-retry-interval=200ms")
 		}
+	}
+	if n.cluster.abroad != nil && n.isServer() {
+		other := n.cluster.abroad.nodes[0]
+		args = append(args, fmt.Sprint("-retry-join-wan=127.0.0.1:", other.wanPort), "-retry-interval-wan=200ms")
 	}
 	for _, hcl := range n.cluster.hcl {
 		args = append(args, "-hcl="+hcl)

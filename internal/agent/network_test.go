@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -25,10 +26,31 @@ type network struct {
 	island map[string]int    // by name: where the agent is; agents on different islands do not reach each other
 	wires  map[*wire]bool
 	healed chan struct{} // closed by heal
+
+	datacenter map[string]string // by name; nil without several
+	slow       time.Duration     // how long what goes from one datacenter to another takes, one way
 }
 
 func newNetwork() *network {
-	return &network{owner: map[string]string{}, island: map[string]int{}, wires: map[*wire]bool{}, healed: make(chan struct{})}
+	return &network{owner: map[string]string{}, island: map[string]int{}, wires: map[*wire]bool{}, healed: make(chan struct{}),
+		datacenter: map[string]string{}}
+}
+
+// delay is how long what an agent sends takes to an address.
+func (n *network) delay(from, address string) time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.datacenter[from] == n.datacenter[n.owner[address]] {
+		return 0
+	}
+	return n.slow
+}
+
+// slowDown makes the way between datacenters take some time.
+func (n *network) slowDown(d time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.slow = d
 }
 
 // isolate cuts agents off from all others, not from each other.
@@ -65,6 +87,13 @@ func (n *network) listens(name string, port int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.owner[fmt.Sprint("127.0.0.1:", port)] = name
+}
+
+// resides notes which datacenter an agent is in.
+func (n *network) resides(name, datacenter string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.datacenter[name] = datacenter
 }
 
 // cut tells whether an agent does not reach an address, and what tells when it may again.
@@ -120,12 +149,14 @@ func (w *wire) Write(b []byte) (int, error) {
 	if w.silent() {
 		return len(b), nil
 	}
+	<-time.After(w.network.delay(w.from, w.to))
 	return w.Conn.Write(b)
 }
 
 func (w *wire) Read(b []byte) (int, error) {
 	for {
 		count, err := w.Conn.Read(b)
+		<-time.After(w.network.delay(w.from, w.to))
 		if err != nil || !w.silent() {
 			return count, err
 		}
@@ -149,6 +180,10 @@ func (n *network) wireUp(t *testing.T, a *Agent) {
 	name := a.config.NodeName
 	n.listens(name, a.config.ServerPort)
 	n.listens(name, int(a.config.SerfLAN.Port()))
+	if a.config.SerfWAN.IsValid() {
+		n.listens(name, int(a.config.SerfWAN.Port()))
+	}
+	n.resides(name, a.config.Datacenter)
 	a.seams.dial = func(ctx context.Context, address string) (net.Conn, error) {
 		return n.connect(ctx, name, address, func(ctx context.Context) (net.Conn, error) {
 			return serverport.Dial(ctx, serverport.Requests, address)
@@ -203,6 +238,11 @@ func (g *gossipOver) WriteTo(b []byte, address string) (time.Time, error) {
 
 func (g *gossipOver) WriteToAddress(b []byte, a memberlist.Address) (time.Time, error) {
 	if cut, _ := g.network.cut(g.name, a.Addr); cut {
+		return time.Now(), nil
+	}
+	if d := g.network.delay(g.name, a.Addr); d > 0 {
+		b = slices.Clone(b)
+		time.AfterFunc(d, func() { _, _ = g.NetTransport.WriteToAddress(b, a) }) // a message may be lost
 		return time.Now(), nil
 	}
 	return g.NetTransport.WriteToAddress(b, a)

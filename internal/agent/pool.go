@@ -46,6 +46,9 @@ func (a *Agent) openWANPool() error {
 	g.Snapshot = a.poolFile("serf/remote.snapshot")
 	g.Timing = timing(gossip.DefaultWANTiming(), c.GossipWAN)
 	g.Logger = a.log.Named("server.serf.wan")
+	if a.seams.pool != nil {
+		a.seams.pool(&g)
+	}
 	var err error
 	if a.wan, err = gossip.Open(g); err != nil {
 		return fmt.Errorf("Failed to start Consul server: Failed to start WAN Serf: %w", err)
