@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ const (
 type cluster struct {
 	network *network
 	servers []*server
+	gates   []*server // of another datacenter: clients ask them for this one; with them, every request names it
 	http    *http.Client
 }
 
@@ -105,7 +107,7 @@ func (c *cluster) ready() error {
 		if c.leader() == nil {
 			return errors.New("there is no leader")
 		}
-		for _, s := range c.servers {
+		for _, s := range c.all() {
 			if _, err := c.ask(s, http.MethodPut, "/v1/kv/probe/"+s.Name, strings.NewReader(time.Now().String())); err != nil {
 				return fmt.Errorf("a write through %s: %w", s.Name, err)
 			}
@@ -115,10 +117,32 @@ func (c *cluster) ready() error {
 	return errors.Join(dead, err)
 }
 
+// transport makes what carries the requests of a client.
+func (c *cluster) transport() http.RoundTripper {
+	if len(c.gates) == 0 {
+		return &http.Transport{}
+	}
+	return &meaning{new(http.Transport), "dc1"}
+}
+
+// meaning is a way to a server that says which datacenter is meant.
+type meaning struct {
+	*http.Transport
+	datacenter string
+}
+
+func (m *meaning) RoundTrip(req *http.Request) (*http.Response, error) {
+	out := req.Clone(req.Context())
+	query := out.URL.Query()
+	query.Set("dc", m.datacenter)
+	out.URL.RawQuery = query.Encode()
+	return m.Transport.RoundTrip(out)
+}
+
 // died tells which programs have ended.
 func (c *cluster) died() error {
 	var dead []error
-	for _, s := range c.servers {
+	for _, s := range c.all() {
 		dead = append(dead, s.died())
 	}
 	return errors.Join(dead...)
@@ -144,6 +168,9 @@ func (c *cluster) leader() *server {
 	}
 	return nil
 }
+
+// all are the servers that clients ask.
+func (c *cluster) all() []*server { return slices.Concat(c.servers, c.gates) }
 
 // others are the servers that are not s.
 func (c *cluster) others(s *server) (list []*server) {
@@ -182,7 +209,7 @@ func (c *cluster) ask(s *server, method, path string, body io.Reader) (answer, e
 // mend undoes every fault: the network is whole, what is held goes on, and what does not run is started.
 func (c *cluster) mend(t testing.TB) error {
 	faults := []error{c.network.heal()}
-	for _, s := range c.servers {
+	for _, s := range c.all() {
 		switch {
 		case !s.running():
 			s.start(t)
@@ -198,7 +225,7 @@ func (c *cluster) keepLogs() (dir string, err error) {
 	if dir, err = os.MkdirTemp("", "lictor-chaos-failed-*"); err != nil {
 		return "", err
 	}
-	for _, s := range c.servers {
+	for _, s := range c.all() {
 		err = errors.Join(err, s.keepLogs(dir))
 	}
 	return dir, err

@@ -29,6 +29,7 @@ const (
 type load struct {
 	recorder *history.Recorder
 	servers  []history.Server
+	transport func() http.RoundTripper
 	done     chan struct{}
 	running  sync.WaitGroup
 	sent     atomic.Int64
@@ -38,9 +39,10 @@ type load struct {
 // newLoad starts clients at the servers of a cluster, so many of them for locks.
 func newLoad(c *cluster, rng *rand.Rand, lockers int) *load {
 	l := &load{recorder: history.NewRecorder(), done: make(chan struct{})}
-	for _, s := range c.servers {
+	for _, s := range c.all() {
 		l.servers = append(l.servers, s.Server)
 	}
+	l.transport = c.transport
 	for i := range writers + readers + lockers {
 		w := l.client(i, split(rng))
 		switch {
@@ -83,7 +85,7 @@ type worker struct {
 func (l *load) client(id int, rng *rand.Rand) *worker {
 	timeout := between(rng, 1500*time.Millisecond, 4*time.Second) // more or less than a server waits for a leader
 	return &worker{
-		Client: &history.Client{ID: id, Recorder: l.recorder, HTTP: &http.Client{Timeout: timeout, Transport: &http.Transport{}}},
+		Client: &history.Client{ID: id, Recorder: l.recorder, HTTP: &http.Client{Timeout: timeout, Transport: l.transport()}},
 		load:   l, rng: rng, home: l.servers[id%len(l.servers)], seen: map[string]uint64{},
 	}
 }

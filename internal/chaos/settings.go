@@ -18,7 +18,7 @@ var (
 )
 
 // shares is how many tests divide the time.
-const shares = 15
+const shares = 16
 
 // envSpell is how long each test lasts under load.
 func envSpell() time.Duration {
