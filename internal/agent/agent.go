@@ -83,7 +83,7 @@ type Agent struct {
 
 // seams are where tests change what an agent is made of, before it starts. All may be nil.
 type seams struct {
-	dial   func(ctx context.Context, address string) (net.Conn, error) // a connection for requests
+	dial   func(ctx context.Context, address string) (net.Conn, error) // a connection for requests to a server of any datacenter
 	pool   func(*gossip.Config)
 	server func(*server.Config)
 }
@@ -155,7 +155,7 @@ func (a *Agent) serverConfig() server.Config {
 	c := server.DefaultConfig()
 	c.NodeID, c.Datacenter = a.config.NodeID, a.config.Datacenter
 	c.Address = a.serverAddr().String()
-	c.Stream = a.port.RaftStream(a.serverAddr())
+	c.Stream = a.port.RaftStream(a.config.Datacenter, a.serverAddr())
 	c.AwaitCluster = !a.config.Bootstrap && !a.config.DevMode
 	c.BootstrapExpect = a.config.BootstrapExpect
 	c.RejoinAgeMax = a.config.ServerRejoinAgeMax

@@ -39,7 +39,9 @@ func (a *Agent) transportTo(datacenter string) *forward.Transport {
 	defer f.mu.Unlock()
 	t := f.transports[datacenter]
 	if t == nil {
-		t = forward.NewTransport(func(ctx context.Context, address string) (net.Conn, error) { return a.dialRequests(ctx, datacenter, address) })
+		t = forward.NewTransport(func(ctx context.Context, address string) (net.Conn, error) {
+			return a.dialRequests(ctx, datacenter, address)
+		})
 		if f.transports == nil {
 			f.transports = map[string]*forward.Transport{}
 		}

@@ -186,7 +186,7 @@ func (n *network) wireUp(t *testing.T, a *Agent) {
 	n.resides(name, a.config.Datacenter)
 	a.seams.dial = func(ctx context.Context, address string) (net.Conn, error) {
 		return n.connect(ctx, name, address, func(ctx context.Context) (net.Conn, error) {
-			return serverport.Dial(ctx, serverport.Requests, address)
+			return serverport.Dialer{Security: a.portSecurity()}.Dial(ctx, a.config.Datacenter, serverport.Requests, address)
 		})
 	}
 	a.seams.server = func(c *server.Config) {

@@ -36,17 +36,21 @@ func (a *Agent) openServerPort() error {
 	}
 	a.portLimiter = httpapi.NewConnLimiter(a.config.Limits.RPCMaxConnsPerClient)
 	a.socket = &closedOnce{Listener: l, close: sync.OnceValue(l.Close)}
-	a.port = serverport.Serve(a.portLimiter.Listener(a.socket, true), a.config.Limits.RPCHandshakeTimeout, a.log.Named("server.rpc"))
+	limited := a.portLimiter.Listener(a.socket, true)
+	a.port = serverport.Serve(limited, a.config.Limits.RPCHandshakeTimeout, a.portSecurity(), a.log.Named("server.rpc"))
 	a.requests = a.port.Listener(serverport.Requests, a.serverAddr())
 	return nil
 }
 
-// dialRequests opens a connection for requests to a server of a datacenter.
-func (a *Agent) dialRequests(ctx context.Context, _, address string) (net.Conn, error) {
+// portSecurity is how connections to server ports are secured, this agent's own and those of others.
+func (a *Agent) portSecurity() serverport.Security { return serverport.Security{} }
+
+// dialRequests opens a connection for requests to the port of a server of a datacenter.
+func (a *Agent) dialRequests(ctx context.Context, datacenter, address string) (net.Conn, error) {
 	if a.seams.dial != nil {
 		return a.seams.dial(ctx, address)
 	}
-	return serverport.Dial(ctx, serverport.Requests, address)
+	return serverport.Dialer{Security: a.portSecurity()}.Dial(ctx, datacenter, serverport.Requests, address)
 }
 
 // closedOnce is a listener that several may close.

@@ -27,13 +27,13 @@ const (
 
 // A load is clients that never stop asking, each at random servers.
 type load struct {
-	recorder *history.Recorder
-	servers  []history.Server
+	recorder  *history.Recorder
+	servers   []history.Server
 	transport func() http.RoundTripper
-	done     chan struct{}
-	running  sync.WaitGroup
-	sent     atomic.Int64
-	acked    atomic.Int64 // writes that were acknowledged
+	done      chan struct{}
+	running   sync.WaitGroup
+	sent      atomic.Int64
+	acked     atomic.Int64 // writes that were acknowledged
 }
 
 // newLoad starts clients at the servers of a cluster, so many of them for locks.

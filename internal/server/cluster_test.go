@@ -35,7 +35,7 @@ func (m *peer) start(t *testing.T) {
 	if m.port, err = serverport.Listen(address, hclog.NewNullLogger()); err != nil {
 		t.Fatal(err)
 	}
-	m.config.Address, m.config.Stream = m.port.Addr().String(), m.port.RaftStream(nil)
+	m.config.Address, m.config.Stream = m.port.Addr().String(), m.port.RaftStream("dc1", nil)
 	if m.Server, err = New(m.config); err != nil {
 		m.port.Close()
 		t.Fatal(err)

@@ -133,7 +133,7 @@ func (r *resident) tryListen() (err error) {
 	if r.port, err = serverport.Listen(address, hclog.NewNullLogger()); err != nil {
 		return err
 	}
-	r.config.Address, r.config.Stream = r.port.Addr().String(), r.port.RaftStream(nil)
+	r.config.Address, r.config.Stream = r.port.Addr().String(), r.port.RaftStream("dc1", nil)
 	port := netip.MustParseAddrPort(r.config.Address).Port()
 	r.gossip.ServerPort, r.config.Service.Port = port, int(port)
 	if r.pool, err = gossip.Open(r.gossip); err != nil {

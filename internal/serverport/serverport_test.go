@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,20 +13,31 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-func open(t *testing.T, firstByte time.Duration) *Port {
+func open(t *testing.T, handshake time.Duration, security Security) *Port {
+	t.Helper()
+	return openLogged(t, handshake, security, hclog.NewNullLogger())
+}
+
+func openLogged(t *testing.T, handshake time.Duration, security Security, log hclog.Logger) *Port {
+	t.Helper()
+	p := Serve(loopback(t), handshake, security, log)
+	t.Cleanup(func() { p.Close() }) // tests may have closed it
+	return p
+}
+
+func loopback(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := Serve(l, firstByte, hclog.NewNullLogger())
-	t.Cleanup(func() { p.Close() }) // tests may have closed it
-	return p
+	t.Cleanup(func() { l.Close() })
+	return l
 }
 
-func dial(t *testing.T, p *Port, protocol Protocol) net.Conn {
+func dial(t *testing.T, p *Port, security Security, protocol Protocol) net.Conn {
 	t.Helper()
-	c, err := Dial(t.Context(), protocol, p.Addr().String())
+	c, err := Dialer{security}.Dial(t.Context(), "dc1", protocol, p.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,50 +45,57 @@ func dial(t *testing.T, p *Port, protocol Protocol) net.Conn {
 	return c
 }
 
-// ends fails the test unless the other side closes the connection.
+// ends fails the test unless the other side closes the connection, whatever it says before.
 func ends(t *testing.T, c net.Conn) {
 	t.Helper()
 	if err := c.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the connection is not closed: %v", err)
 	}
 }
 
-// silent is a connection that says nothing.
-func silent(t *testing.T, p *Port) net.Conn {
+// silent is a connection that says nothing but what is given.
+func silent(t *testing.T, p *Port, says ...byte) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", p.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
+	if _, err := c.Write(says); err != nil {
+		t.Fatal(err)
+	}
 	return c
 }
 
-// Each connection goes to the listener of its protocol, without its first byte; silent ones hold nobody up.
+// passes fails the test unless bytes go through a connection to what a listener accepts, both ways.
+func passes(t *testing.T, c net.Conn, l net.Listener) {
+	t.Helper()
+	got, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Close()
+	for _, way := range []struct{ from, to net.Conn }{{c, got}, {got, c}} {
+		if _, err := way.from.Write([]byte("\x01\x16x")); err != nil {
+			t.Fatal(err)
+		}
+		var b [3]byte
+		if _, err := io.ReadFull(way.to, b[:]); err != nil || string(b[:]) != "\x01\x16x" {
+			t.Errorf("%v %v", b, err)
+		}
+	}
+}
+
+// Each connection goes to the listener of its protocol, and carries nothing else; silent ones hold nobody up.
 func TestConnectionsAreSorted(t *testing.T) {
-	p := open(t, time.Minute)
-	const other Protocol = 7
-	listeners := map[Protocol]net.Listener{Raft: p.Listener(Raft, nil), other: p.Listener(other, nil)}
+	p := open(t, time.Minute, Security{})
+	listeners := map[Protocol]net.Listener{Raft: p.Listener(Raft, nil), Requests: p.Listener(Requests, nil)}
 	quiet := silent(t, p)
-	for _, protocol := range []Protocol{other, Raft, Raft, other} {
-		c := dial(t, p, protocol)
-		if _, err := c.Write([]byte{byte(protocol), 'x'}); err != nil {
-			t.Fatal(err)
-		}
-		got, err := listeners[protocol].Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var b [2]byte
-		if _, err := io.ReadFull(got, b[:]); err != nil || b != [2]byte{byte(protocol), 'x'} {
-			t.Errorf("%s: %v %v", protocol, b, err)
-		}
-		if err := got.Close(); err != nil {
-			t.Error(err)
-		}
+	for _, protocol := range []Protocol{Requests, Raft, Raft, Requests} {
+		passes(t, dial(t, p, Security{}, protocol), listeners[protocol])
 	}
 	if err := p.Close(); err != nil {
 		t.Error(err)
@@ -91,22 +110,25 @@ func TestConnectionsAreSorted(t *testing.T) {
 
 // What nobody listens for is closed: an unknown protocol, an HTTP request, silence, a connection that nobody has accepted.
 func TestConnectionsAreRefused(t *testing.T) {
-	p := open(t, 50*time.Millisecond)
+	p := open(t, 50*time.Millisecond, Security{})
 	p.Listener(Raft, nil)
-	ends(t, dial(t, p, 7))
-	ends(t, dial(t, p, 'G'))
+	ends(t, silent(t, p, 7))
+	ends(t, silent(t, p, []byte("GET / HTTP/1.1\r\n\r\n")...))
 	ends(t, silent(t, p))
-	waiting := dial(t, p, Raft)
+	if _, err := (Dialer{}).Dial(t.Context(), "dc1", Requests, p.Addr().String()); !errors.Is(err, errUnserved) {
+		t.Error(err)
+	}
+	waiting := dial(t, p, Security{}, Raft)
 	if err := p.Close(); err != nil {
 		t.Error(err)
 	}
 	ends(t, waiting)
 }
 
-// A listener that is closed makes place for another; the port lives on. The deadline of the first byte is not the connection's.
+// A listener that is closed makes place for another; the port lives on. The deadline of the handshake is not the connection's.
 func TestListenerIsReplaced(t *testing.T) {
-	p := open(t, 100*time.Millisecond)
-	l := p.RaftStream(&net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 8300})
+	p := open(t, 100*time.Millisecond, Security{})
+	l := p.RaftStream("dc1", &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 8300})
 	if got := l.Addr().String(); got != "10.0.0.1:8300" {
 		t.Errorf("advertised as %s", got)
 	}
@@ -116,23 +138,122 @@ func TestListenerIsReplaced(t *testing.T) {
 	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("accepts after the end: %v", err)
 	}
-	ends(t, dial(t, p, Raft))
-	l = p.RaftStream(nil)
+	ends(t, silent(t, p, byte(Raft)))
+	l = p.RaftStream("dc1", nil)
 	c, err := l.Dial(raft.ServerAddress(p.Addr().String()), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	got, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
+	ends(t, silent(t, p)) // the time for a handshake is over
+	passes(t, c, l)
+}
+
+// A newcomer that has had its time makes place for another one; one that has not keeps it.
+func TestNewcomersAreBounded(t *testing.T) {
+	clock := newClock()
+	p := newPort(loopback(t), time.Hour, Security{}, hclog.NewNullLogger())
+	p.newcomers.max, p.newcomers.now = 3, clock.now
+	p.start()
+	t.Cleanup(func() { p.Close() })
+	l := p.Listener(Raft, nil)
+	var slow []net.Conn
+	for range p.newcomers.max {
+		slow = append(slow, silent(t, p))
 	}
-	defer got.Close()
-	ends(t, silent(t, p)) // the time for a first byte is over
-	if _, err := c.Write([]byte("x")); err != nil {
-		t.Fatal(err)
+	if _, err := (Dialer{}).Dial(t.Context(), "dc1", Raft, p.Addr().String()); !errors.Is(err, errNoVerdict) {
+		t.Errorf("one more than there may be: %v", err)
 	}
-	if _, err := got.Read(make([]byte, 1)); err != nil {
-		t.Error(err)
+	clock.advance(newcomerGrace)
+	passes(t, dial(t, p, Security{}, Raft), l)
+	ends(t, slow[0])
+	for _, c := range slow[1:] {
+		if _, err := c.Write([]byte{byte(Raft)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := hear(c); err != nil {
+			t.Errorf("one that nobody needed to throw out: %v", err)
+		}
 	}
+}
+
+// Places go from the oldest to the youngest, and those who leave make place.
+func TestPlacesOfNewcomers(t *testing.T) {
+	clock := newClock()
+	n := newNewcomers(2)
+	n.now = clock.now
+	var c [5]net.Conn
+	for i := range c {
+		near, far := net.Pipe()
+		defer far.Close()
+		c[i] = near
+	}
+	for i, step := range []struct {
+		later   time.Duration
+		add     int
+		ok      bool
+		crowded net.Conn
+	}{
+		{0, 0, true, nil}, {0, 1, true, nil}, {newcomerGrace - 1, 2, false, c[2]}, {1, 2, true, c[0]}, {0, 3, true, c[1]}, {0, 4, false, c[4]},
+	} {
+		clock.advance(step.later)
+		if ok, crowded := n.add(c[step.add]); ok != step.ok || crowded != step.crowded {
+			t.Errorf("step %d: %t %v", i, ok, crowded)
+		}
+	}
+	n.remove(c[0])
+	n.remove(c[2])
+	if ok, crowded := n.add(c[4]); !ok || crowded != nil {
+		t.Error("there is no place", crowded)
+	}
+	n.close()
+	n.remove(c[3])
+	if ok, _ := n.add(c[3]); ok {
+		t.Error("there is a place after the end")
+	}
+}
+
+// A client that sends a byte at a time has no more time than others, in plaintext and in TLS.
+func TestSlowHandshakeEnds(t *testing.T) {
+	a := newAuthority(t)
+	p := open(t, 200*time.Millisecond, always(&identity{certificate: a.issue(serverName, time.Hour), authorities: pool(a)}))
+	p.Listener(Requests, nil)
+	for _, begins := range [][]byte{nil, {startTLS, 3, 1, 0x40, 0}, {startTLS, 3, 1, 2, 0, 1, 0, 1, 0xfc}} {
+		c := silent(t, p, begins...)
+		dripping := make(chan struct{})
+		go func() {
+			defer close(dripping)
+			tick := time.NewTicker(10 * time.Millisecond)
+			defer tick.Stop()
+			for len(begins) > 0 {
+				if _, err := c.Write([]byte{0}); err != nil {
+					return
+				}
+				<-tick.C
+			}
+		}()
+		ends(t, c)
+		c.Close()
+		<-dripping
+	}
+}
+
+// clock is a clock that tests turn.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func newClock() *clock { return &clock{at: time.Unix(1e9, 0)} }
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
 }
