@@ -42,11 +42,13 @@ is kept in memory; else -data-dir names the directory that survives restarts.
 
 The configuration is Consul's, flags and files. What this release does not
 serve is accepted with a warning, so that an existing file starts; what would
-protect and is not served yet (TLS) is refused.
+protect and is not served (auto_encrypt, audit logs) is refused. TLS is
+configured in files alone, under tls.
 
 SIGHUP and PUT /v1/agent/reload read the files again, and with
 -auto-reload-config a change of them does: log level, connection limit,
-services and checks, snapshot timing and the filter of metrics.`,
+certificates and their verification, services and checks, snapshot timing and
+the filter of metrics.`,
 		examples: `
     $ {program} agent -dev
     $ {program} agent -server -bootstrap-expect=1 -data-dir=/var/lib/lictor

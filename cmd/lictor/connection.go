@@ -133,7 +133,11 @@ func (c *connection) clientAndConfig(p *program) (*api.Client, *api.Config, erro
 	// win over a flag of the same value. They are settled by now.
 	defer hideEnvironment(api.HTTPTokenEnvName, api.HTTPTokenFileEnvName)()
 	client, err := api.NewClient(config)
-	return client, config, err
+	if err != nil {
+		return nil, nil, err
+	}
+	config.HttpClient.Transport = &advisor{config.HttpClient.Transport} // the client's own
+	return client, config, nil
 }
 
 // dial is client with the failure already printed; the client is then nil.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/lictor-dr/lictor/internal/drill"
+	"github.com/lictor-dr/lictor/internal/testproc"
+	"github.com/lictor-dr/lictor/internal/tlstest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -24,7 +27,26 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata", UpdateScripts: *update})
+	vars := scriptVars(t)
+	testscript.Run(t, testscript.Params{Dir: "testdata", UpdateScripts: *update, Setup: func(env *testscript.Env) error {
+		env.Vars = append(env.Vars, vars...)
+		return nil
+	}})
+}
+
+// scriptVars are variables for scripts that start an agent with TLS: ports, and the files of certificates.
+func scriptVars(t *testing.T) (vars []string) {
+	for i, port := range testproc.FreePorts(t, 3) {
+		vars = append(vars, fmt.Sprintf("PORT%d=%d", i+1, port))
+	}
+	ca, other := tlstest.NewCA(t), tlstest.NewCA(t)
+	server := ca.Issue(t, tlstest.Options{DNSNames: []string{"server.test"}})
+	for name, c := range map[string]*tlstest.Certificate{
+		"SERVER": server, "CLIENT": ca.Issue(t, tlstest.Options{}), "STRANGER": other.Issue(t, tlstest.Options{}),
+	} {
+		vars = append(vars, name+"_CERT="+c.CertFile, name+"_KEY="+c.KeyFile)
+	}
+	return append(vars, "CA="+ca.File, "OTHER_CA="+other.File)
 }
 
 // result is what one command line leaves behind.

@@ -27,6 +27,7 @@ import (
 	"github.com/lictor-dr/lictor/internal/server"
 	"github.com/lictor-dr/lictor/internal/serverport"
 	"github.com/lictor-dr/lictor/internal/telemetry"
+	"github.com/lictor-dr/lictor/internal/tlsconf"
 	"github.com/lictor-dr/lictor/internal/userevent"
 	"github.com/lictor-dr/lictor/internal/version"
 )
@@ -40,6 +41,8 @@ type Agent struct {
 	log     hclog.Logger
 	monitor *logging.Monitor
 	dir     *datadir.Dir // nil without a data directory
+	tls     *tlsconf.TLS
+	expiry  expiryWatch
 
 	telemetry *telemetry.Telemetry
 	gauges    *gauger
@@ -83,15 +86,20 @@ type Agent struct {
 
 // seams are where tests change what an agent is made of, before it starts. All may be nil.
 type seams struct {
-	dial   func(ctx context.Context, address string) (net.Conn, error) // a connection for requests to a server of any datacenter
+	dial   func(ctx context.Context, datacenter, address string) (net.Conn, error) // a connection for requests
 	pool   func(*gossip.Config)
 	server func(*server.Config)
 }
 
-// Open locks the data directory and settles the node ID. It prints nothing, and leaves nothing behind on an error.
+// Open reads the certificates, locks the data directory and settles the node ID. It prints nothing, and leaves nothing behind on an error.
 func Open(config *agentconfig.Config) (*Agent, error) {
+	certificates, err := tlsconf.Load(config.TLS)
+	if err != nil {
+		return nil, err
+	}
 	a := &Agent{config: config, opened: time.Now(), failed: make(chan error, 1), leaving: make(chan struct{}, 1), left: make(chan struct{}),
 		lanNews: make(chan struct{}, 1)}
+	a.tls = certificates
 	a.events = userevent.NewBuffer(eventTarget{a})
 	if config.DataDir != "" {
 		dir, err := datadir.Open(config.DataDir, version.Lictor)
@@ -111,7 +119,7 @@ func Open(config *agentconfig.Config) (*Agent, error) {
 func (a *Agent) Start(root hclog.InterceptLogger) error {
 	a.log, a.monitor = root.Named("agent"), logging.NewMonitor(root)
 	for _, step := range []func() error{
-		a.startTelemetry, a.openServerPort, a.makeMeshRoot, a.openACLs, a.openLocal, a.openPool, a.openWANPool, a.startServer, a.writePIDFile, a.listen,
+		a.startTelemetry, a.openTLS, a.openServerPort, a.makeMeshRoot, a.openACLs, a.openLocal, a.openPool, a.openWANPool, a.startServer, a.writePIDFile, a.listen,
 		a.serveRequests, a.startJoining, a.startFlood, a.startLocal, a.startCoordinates, a.startGauges, func() error { return a.startReloads(root) },
 	} {
 		if err := step(); err != nil {
@@ -211,6 +219,9 @@ func (a *Agent) fail(err error) {
 
 // Reload takes over what may change while the agent runs. The log level is the logger's and thus the caller's business.
 func (a *Agent) Reload(c *agentconfig.Config) error {
+	if err := a.reloadTLS(c); err != nil {
+		return err
+	}
 	allowed, blocked, _ := telemetry.ParsePrefixFilter(c.Telemetry.PrefixFilter) // the configuration has warned already
 	a.telemetry.Reload(allowed, blocked)
 	a.handler.SetDebug(c.EnableDebug)
@@ -233,6 +244,7 @@ func (a *Agent) Reload(c *agentconfig.Config) error {
 func (a *Agent) Close() error {
 	var errs []error
 	a.reloads.end()
+	a.expiry.end()
 	if a.stopJoining != nil {
 		a.stopJoining()
 	}

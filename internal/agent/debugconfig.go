@@ -29,6 +29,8 @@ func (b *backend) debugConfig() map[string]any {
 		"EnableDebug": c.EnableDebug, "EnableLocalScriptChecks": c.Checks.LocalScripts, "EnableRemoteScriptChecks": c.Checks.RemoteScripts,
 		"HTTPAddrs": listenerTexts(c.HTTPListeners), "HTTPBlockEndpoints": notNil(c.HTTP.BlockEndpoints),
 		"HTTPMaxConnsPerClient": c.Limits.HTTPMaxConnsPerClient, "HTTPMaxHeaderBytes": c.HTTP.MaxHeaderBytes, "HTTPPort": c.HTTPPort,
+		"HTTPSAddrs": listenerTexts(c.HTTPSListeners), "HTTPSHandshakeTimeout": c.Limits.HTTPSHandshakeTimeout.String(), "HTTPSPort": c.HTTPSPort,
+		"TLS":          b.tlsDebugConfig(),
 		"HTTPUseCache": c.HTTP.UseCache, "KVMaxValueSize": c.Limits.KVMaxValueSize, "LeaveOnTerm": c.LeaveOnTerminate,
 		"MaxQueryTime": c.MaxQueryTime.String(), "NodeID": c.NodeID, "NodeMeta": meta, "NodeName": c.NodeName, "PidFile": c.PIDFile,
 		"PrimaryDatacenter": c.Datacenter, "RPCAdvertiseAddr": rpcAdvertise, "RPCBindAddr": rpc, "RPCHoldTimeout": c.RPCHoldTimeout.String(),
@@ -37,7 +39,7 @@ func (b *backend) debugConfig() map[string]any {
 		"Revision": version.ReadBuild().Revision, "Version": version.Consul, "VersionMetadata": version.Metadata,
 		"VersionPrerelease": version.Prerelease,
 	}
-	for _, port := range []string{"DNSPort", "GRPCPort", "GRPCTLSPort", "HTTPSPort"} { // what is not served
+	for _, port := range []string{"DNSPort", "GRPCPort", "GRPCTLSPort"} { // what is not served
 		all[port] = -1
 	}
 	addRaftConfig(all, c.Raft)

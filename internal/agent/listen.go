@@ -12,6 +12,7 @@ import (
 
 	"github.com/lictor-dr/lictor/internal/agentconfig"
 	"github.com/lictor-dr/lictor/internal/httpapi"
+	"github.com/lictor-dr/lictor/internal/tlsconf"
 )
 
 // listen opens all HTTP listeners, and serves them once all are open.
@@ -27,22 +28,37 @@ func (a *Agent) listen() error {
 	a.web.ConnState = silent.track
 	a.web.RegisterOnShutdown(silent.closeSoon)
 	a.handler.SetDebug(a.config.EnableDebug)
-	var open []net.Listener
-	for _, l := range a.config.HTTPListeners {
-		opened, err := a.open(l)
-		if err != nil {
-			for _, l := range open {
-				l.Close()
-			}
-			return err
+	open, err := a.openAll()
+	if err != nil {
+		for _, l := range open {
+			l.Close()
 		}
-		a.log.Info("Starting server", "address", l.Address, "network", l.Network, "protocol", "http")
-		open = append(open, a.limiter.Listener(opened, false))
+		return err
 	}
 	for _, l := range open {
 		a.serve(l)
 	}
 	return nil
+}
+
+// openAll opens the listeners of HTTP and HTTPS. On an error it returns those that are open.
+func (a *Agent) openAll() (open []net.Listener, err error) {
+	for _, l := range a.config.HTTPListeners {
+		opened, err := a.open(l, "http")
+		if err != nil {
+			return open, err
+		}
+		open = append(open, a.limiter.Listener(opened, false))
+	}
+	for _, l := range a.config.HTTPSListeners {
+		opened, err := a.open(l, "https")
+		if err != nil {
+			return open, err
+		}
+		limited := a.limiter.Listener(opened, true)
+		open = append(open, tlsconf.NewListener(limited, a.tls.HTTPSServer(), a.config.Limits.HTTPSHandshakeTimeout, a.log.Named("http")))
+	}
+	return open, nil
 }
 
 func (a *Agent) serve(l net.Listener) {
@@ -93,8 +109,17 @@ func httpConfig(c *agentconfig.Config) (httpapi.Config, error) {
 	return h, nil
 }
 
-// open opens one listener. A socket file that a killed agent has left is replaced; another kind of file is not.
-func (a *Agent) open(l agentconfig.Listener) (net.Listener, error) {
+// open opens one listener, and says so.
+func (a *Agent) open(l agentconfig.Listener, protocol string) (net.Listener, error) {
+	opened, err := a.openSilently(l)
+	if err == nil {
+		a.log.Info("Starting server", "address", l.Address, "network", l.Network, "protocol", protocol)
+	}
+	return opened, err
+}
+
+// openSilently opens one listener. A socket file that a killed agent has left is replaced; another kind of file is not.
+func (a *Agent) openSilently(l agentconfig.Listener) (net.Listener, error) {
 	if l.Network != "unix" {
 		return net.Listen(l.Network, l.Address)
 	}

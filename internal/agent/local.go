@@ -24,7 +24,7 @@ func (a *Agent) openLocal() error {
 		Datacenter: a.config.Datacenter, Catalog: &ownCatalog{a}, Tokens: ownTokens{a.tokens}, Logger: a.log,
 		LocalScripts: a.config.Checks.LocalScripts, RemoteScripts: a.config.Checks.RemoteScripts,
 		CheckUpdateInterval: a.config.Checks.UpdateInterval, CheckOutputMaxSize: a.config.Checks.OutputMaxSize,
-		DiscardCheckOutput: a.config.Checks.DiscardOutput,
+		DiscardCheckOutput: a.config.Checks.DiscardOutput, CheckTLS: a.tls.CheckClient,
 	}
 	if a.dir != nil {
 		c.DataDir = a.config.DataDir

@@ -184,9 +184,9 @@ func (n *network) wireUp(t *testing.T, a *Agent) {
 		n.listens(name, int(a.config.SerfWAN.Port()))
 	}
 	n.resides(name, a.config.Datacenter)
-	a.seams.dial = func(ctx context.Context, address string) (net.Conn, error) {
+	a.seams.dial = func(ctx context.Context, datacenter, address string) (net.Conn, error) {
 		return n.connect(ctx, name, address, func(ctx context.Context) (net.Conn, error) {
-			return serverport.Dialer{Security: a.portSecurity()}.Dial(ctx, a.config.Datacenter, serverport.Requests, address)
+			return serverport.Dialer{Security: a.portSecurity()}.Dial(ctx, datacenter, serverport.Requests, address)
 		})
 	}
 	a.seams.server = func(c *server.Config) {

@@ -43,12 +43,14 @@ func (a *Agent) openServerPort() error {
 }
 
 // portSecurity is how connections to server ports are secured, this agent's own and those of others.
-func (a *Agent) portSecurity() serverport.Security { return serverport.Security{} }
+func (a *Agent) portSecurity() serverport.Security {
+	return serverport.Security{Server: a.tls.InternalServer, Required: a.tls.RequireTLS, AllowRaft: a.tls.AllowRaft, Client: a.tls.InternalClient}
+}
 
 // dialRequests opens a connection for requests to the port of a server of a datacenter.
 func (a *Agent) dialRequests(ctx context.Context, datacenter, address string) (net.Conn, error) {
 	if a.seams.dial != nil {
-		return a.seams.dial(ctx, address)
+		return a.seams.dial(ctx, datacenter, address)
 	}
 	return serverport.Dialer{Security: a.portSecurity()}.Dial(ctx, datacenter, serverport.Requests, address)
 }

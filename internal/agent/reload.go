@@ -86,7 +86,7 @@ func (a *Agent) Reread() error {
 
 // watchFiles looks at the configuration files at each tick, until ctx is done.
 func (a *Agent) watchFiles(ctx context.Context, ticks <-chan time.Time) {
-	files := watchedFiles{seen: a.config.LoadedFiles(), loaded: a.config.LoadedFiles()}
+	files := a.watchedFiles()
 	for {
 		select {
 		case <-ctx.Done():
@@ -103,9 +103,15 @@ type watchedFiles struct {
 	loaded string // when they were last read, well or not
 }
 
+// watchedFiles are the files as the agent has read them: those of the configuration, certificates and keys.
+func (a *Agent) watchedFiles() watchedFiles {
+	files := a.config.LoadedFiles() + a.tls.LoadedFiles()
+	return watchedFiles{seen: files, loaded: files}
+}
+
 // look reads the configuration again if the files have changed, and changed no more since the last look.
 func (a *Agent) look(files *watchedFiles) {
-	now := a.config.CurrentFiles()
+	now := a.config.CurrentFiles() + a.tls.CurrentFiles()
 	settled := now == files.seen
 	files.seen = now
 	if !settled || now == files.loaded {

@@ -28,7 +28,7 @@ func put(t *testing.T, path, text string) {
 func TestFilesAreWatched(t *testing.T) {
 	dir := t.TempDir()
 	a := start(t, load(t, "-dev", "-config-dir="+dir))
-	files := watchedFiles{seen: a.config.LoadedFiles(), loaded: a.config.LoadedFiles()}
+	files := a.watchedFiles()
 	look := func() { a.look(&files) }
 	settle := func() {
 		look()

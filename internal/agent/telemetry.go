@@ -65,6 +65,7 @@ func (g *gauger) record() {
 	if g.agent.server != nil {
 		g.agent.server.RecordGauges()
 	}
+	g.agent.recordExpiry(time.Now())
 	now := g.agent.handler.Traffic()
 	metrics.IncrCounter(telemetry.RPCRequest, float32(now.Requests-g.last.Requests))
 	metrics.IncrCounter(telemetry.RPCQuery, float32(now.Queries-g.last.Queries))

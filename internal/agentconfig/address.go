@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,7 +17,7 @@ import (
 
 // setAddresses resolves where the agent listens and what it advertises.
 func setAddresses(s *settings, c *Config) error {
-	c.ServerPort, c.HTTPPort = s.integer("ports.server"), s.integer("ports.http")
+	c.ServerPort, c.HTTPPort, c.HTTPSPort = s.integer("ports.server"), s.integer("ports.http"), s.integer("ports.https")
 	var err error
 	if c.BindAddr, err = bindAddress(s.str("bind_addr")); err != nil {
 		return err
@@ -45,7 +46,10 @@ func setAddresses(s *settings, c *Config) error {
 	if c.HTTPListeners, err = listeners(s, "http", c.ClientAddrs); err != nil {
 		return err
 	}
-	if err := checkHTTPSOverlap(s, c); err != nil {
+	if c.HTTPSListeners, err = listeners(s, "https", c.ClientAddrs); err != nil {
+		return err
+	}
+	if err := checkOverlap(c); err != nil {
 		return err
 	}
 	c.UnixSockets, err = unixSockets(s)
@@ -248,18 +252,11 @@ func listeners(s *settings, name string, client []netip.Addr) ([]Listener, error
 	return out, nil
 }
 
-// checkHTTPSOverlap finds an address that both HTTP and HTTPS were given. HTTPS is not served, but a file that
-// Consul refuses should not start to pass here.
-func checkHTTPSOverlap(s *settings, c *Config) error {
-	https, err := listeners(s, "https", c.ClientAddrs)
-	if err != nil {
-		return err
-	}
-	for _, l := range https {
-		for _, other := range c.HTTPListeners {
-			if l == other {
-				return fmt.Errorf("HTTPS address %s already configured for HTTP", l.Address)
-			}
+// checkOverlap finds an address that both HTTP and HTTPS were given.
+func checkOverlap(c *Config) error {
+	for _, l := range c.HTTPSListeners {
+		if slices.Contains(c.HTTPListeners, l) {
+			return fmt.Errorf("HTTPS address %s already configured for HTTP", l.Address)
 		}
 	}
 	return nil

@@ -3,6 +3,8 @@ package agentconfig
 import (
 	"fmt"
 	"runtime/debug"
+
+	"github.com/lictor-dr/lictor/internal/tlsconf"
 )
 
 // Banner returns what the agent prints to stdout once its configuration has passed, in Consul's layout. The ports
@@ -21,6 +23,7 @@ func (c *Config) Banner(version string) string {
 	if c.SerfWAN.IsValid() {
 		wan = int(c.SerfWAN.Port())
 	}
+	https, rpc := c.TLS.HTTPS, c.TLS.InternalRPC
 	return fmt.Sprintf(`==> Starting Consul agent...
                Version: '%s'
             Build Date: '%s'
@@ -28,20 +31,22 @@ func (c *Config) Banner(version string) string {
              Node name: '%s'
             Datacenter: '%s' (Segment: '%s')
                 Server: %t (Bootstrap: %t)
-           Client Addr: %v (HTTP: %d, HTTPS: -1, gRPC: -1, gRPC-TLS: -1, DNS: -1)
+           Client Addr: %v (HTTP: %d, HTTPS: %d, gRPC: -1, gRPC-TLS: -1, DNS: -1)
           Cluster Addr: %s (LAN: %d, WAN: %d)
      Gossip Encryption: %t
       Auto-Encrypt-TLS: false
            ACL Enabled: %t
 %s    ACL Default Policy: %s
-             HTTPS TLS: Verify Incoming: false, Verify Outgoing: false, Min Version: TLSv1_2
+             HTTPS TLS: Verify Incoming: %t, Verify Outgoing: %t, Min Version: %s
               gRPC TLS: Verify Incoming: false, Min Version: TLSv1_2
-      Internal RPC TLS: Verify Incoming: false, Verify Outgoing: false (Verify Hostname: false), Min Version: TLSv1_2
+      Internal RPC TLS: Verify Incoming: %t, Verify Outgoing: %t (Verify Hostname: %t), Min Version: %s
 
 ==> Log data will now stream in as it occurs:
 
 `, version, buildDate(), c.NodeID, c.NodeName, c.Datacenter, segment, c.Server, c.Bootstrap,
-		c.ClientAddrs, c.HTTPPort, c.AdvertiseAddr, c.SerfLAN.Port(), wan, c.encrypts(), c.ACL.Enabled, reporting, c.ACL.DefaultPolicy)
+		c.ClientAddrs, c.HTTPPort, c.HTTPSPort, c.AdvertiseAddr, c.SerfLAN.Port(), wan, c.encrypts(), c.ACL.Enabled, reporting, c.ACL.DefaultPolicy,
+		https.VerifyIncoming, https.VerifyOutgoing, tlsconf.VersionName(https.MinVersion),
+		rpc.VerifyIncoming, rpc.VerifyOutgoing || rpc.VerifyServerHostname, rpc.VerifyServerHostname, tlsconf.VersionName(rpc.MinVersion))
 }
 
 // buildDate is the time of the commit the binary was built from, as far as it is known.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/record"
+	"github.com/lictor-dr/lictor/internal/tlsconf"
 )
 
 // Config is the configuration an agent runs with. Everything in it is checked, resolved and has effect, except that a client agent has
@@ -56,6 +57,12 @@ type Config struct {
 	HTTPPort int
 	// HTTPListeners is where the HTTP API listens, in order; empty when it is off.
 	HTTPListeners []Listener
+	// HTTPSPort is the port of the HTTP API over TLS on TCP; 0 or less means none.
+	HTTPSPort int
+	// HTTPSListeners is where the HTTP API listens over TLS, in order; empty when it is off. Without a certificate every handshake fails.
+	HTTPSListeners []Listener
+	// TLS says what is encrypted, and who is trusted. Its files have not been read.
+	TLS tlsconf.Config
 	// UnixSockets says how the files of unix listeners are to be owned.
 	UnixSockets UnixSocketConfig
 
@@ -205,7 +212,7 @@ var steps = []func(*settings, *Config) error{
 	setHTTP,
 	setProcess,
 	setTelemetry,
-	checkTLS,
+	setTLS,
 	setGossip,
 	setEncrypt,
 	warnSettings,

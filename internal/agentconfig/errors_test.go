@@ -98,6 +98,17 @@ func TestValidationErrors(t *testing.T) {
 		{"write networks", `http_config { allow_write_http_from = ["x"] }`, "1 error occurred:\n\t* allow_write_http_from: invalid cidr: x\n\n"},
 		{"TLS version", `tls { defaults { tls_min_version = "tls12" } }`, "1 error occurred:\n\t* tls.defaults.tls_min_version: invalid TLS version: " +
 			"no matching TLS version found for tls12, please specify one of [TLS_AUTO, TLSv1_0, TLSv1_1, TLSv1_2, TLSv1_3]\n\n"},
+		{"TLS version by its old name", `tls_min_version = "TLS12"`, "1 error occurred:\n\t* tls.defaults.tls_min_version: invalid TLS version: " +
+			"no matching TLS version found for TLS12, please specify one of [TLS_AUTO, TLSv1_0, TLSv1_1, TLSv1_2, TLSv1_3]\n\n"},
+		{"cipher suite", `tls_cipher_suites = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,FOO"`,
+			"1 error occurred:\n\t* tls.defaults.tls_cipher_suites: invalid TLS cipher suites: no matching Consul Agent TLS cipher suite found for FOO\n\n"},
+		{"cipher suites of TLS 1.3", `tls { defaults { tls_cipher_suites = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" } https { tls_min_version = "TLSv1_3" } }`,
+			"1 error occurred:\n\t* tls.defaults.tls_cipher_suites: invalid TLS cipher suites: TLS 1.3 cipher suites are not configurable\n\n"},
+		{"two faults of TLS", `tls { https { tls_min_version = "x" } internal_rpc { tls_cipher_suites = "y" } }`,
+			"2 errors occurred:\n\t* tls.internal_rpc.tls_cipher_suites: invalid TLS cipher suites: no matching Consul Agent TLS cipher suite found for y\n" +
+				"\t* tls.https.tls_min_version: invalid TLS version: no matching TLS version found for x, please specify one of [TLS_AUTO, TLSv1_0, TLSv1_1, TLSv1_2, TLSv1_3]\n\n"},
+		{"handshake time", `limits { https_handshake_timeout = "-1s" }`, "1 error occurred:\n\t* limits.https_handshake_timeout: cannot be negative: -1s\n\n"},
+		{"https address", `addresses { https = "web" }`, `addresses.https: neither an IP address nor unix://PATH: "web"`},
 		{"grpc stanza", `tls { grpc { verify_outgoing = true } }`, "verify_outgoing is not valid in the tls.grpc stanza"},
 		{"https stanza", `tls { https { verify_server_hostname = true } }`, "verify_server_hostname is only valid in the tls.defaults and tls.internal_rpc stanzas"},
 		{"ttl", `check { name = "a" }`, `check "a": TTL must be > 0 for TTL checks`},

@@ -8,6 +8,8 @@ import (
 // LimitsConfig is the part of limits that is served.
 type LimitsConfig struct {
 	HTTPMaxConnsPerClient int // open HTTP connections per client address; 0 or less is unlimited
+	// HTTPSHandshakeTimeout is until a connection to the HTTPS API has agreed on TLS; 0 is unlimited.
+	HTTPSHandshakeTimeout time.Duration
 	KVMaxValueSize        int // bytes of one value written through the KV endpoint
 	TxnMaxSize            int // bytes of the body of a transaction
 
@@ -21,6 +23,7 @@ type LimitsConfig struct {
 func setLimits(s *settings, c *Config) error {
 	c.Limits = LimitsConfig{
 		HTTPMaxConnsPerClient: s.integer("limits.http_max_conns_per_client"),
+		HTTPSHandshakeTimeout: s.duration("limits.https_handshake_timeout"),
 		KVMaxValueSize:        s.integer("limits.kv_max_value_size"),
 		TxnMaxSize:            s.integer("limits.txn_max_req_len"),
 		RPCMaxConnsPerClient:  s.integer("limits.rpc_max_conns_per_client"),

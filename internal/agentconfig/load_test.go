@@ -13,7 +13,7 @@ import (
 )
 
 // defaultLimits are those of an agent that is not told otherwise.
-var defaultLimits = LimitsConfig{200, 524288, 524288, 100, 5 * time.Second, -1, 1000, time.Minute}
+var defaultLimits = LimitsConfig{200, 5 * time.Second, 524288, 524288, 100, 5 * time.Second, -1, 1000, time.Minute}
 
 // load runs Load on a command line.
 func load(t *testing.T, args ...string) (*Config, []string, error) {

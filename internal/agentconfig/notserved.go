@@ -17,7 +17,6 @@ type rule struct {
 // Reasons that several keys share.
 const (
 	noWAN      = "WAN federation is not served by this release"
-	noHTTPS    = "HTTPS is not served by this release: no listener is opened"
 	noDNS      = "DNS is not served"
 	noGRPC     = "gRPC is not served"
 	noMesh     = "the service mesh is not served"
@@ -32,7 +31,6 @@ var notServed = []rule{
 	{key: "primary_datacenter", why: noWAN},
 	{key: "translate_wan_addrs", why: noWAN},
 	{key: "locality", why: "localities are not served"},
-	{key: "enable_agent_tls_for_checks", why: "TLS is not served by this release"},
 	{key: "cache", why: "the agent cache is not served by this release"},
 	{key: "telemetry.circonus_api_app", why: noCirconus},
 	{key: "telemetry.circonus_api_token", why: noCirconus},
@@ -47,15 +45,13 @@ var notServed = []rule{
 	{key: "telemetry.circonus_check_tags", why: noCirconus},
 	{key: "telemetry.circonus_submission_interval", why: noCirconus},
 	{key: "telemetry.circonus_submission_url", why: noCirconus},
-	{key: "ports.https", why: noHTTPS, harmless: notPositive},
-	{key: "addresses.https", why: noHTTPS},
 	{key: "acl.tokens.dns", why: noDNS},
 	{key: "acl.tokens.replication", why: noWAN},
 	{key: "acl.enable_token_replication", why: noWAN},
 	{key: "ports.dns", why: noDNS, harmless: notPositive},
 	{key: "addresses.dns", why: noDNS},
 	{key: "dns_config", why: noDNS},
-	{key: "domain", why: noDNS, harmless: func(v any) bool { return v == "consul" }},
+	{key: "domain", why: noDNS + ": it is used in the names of servers in TLS certificates alone", harmless: func(v any) bool { return v == "consul" }},
 	{key: "alt_domain", why: noDNS},
 	{key: "recursors", why: noDNS},
 	{key: "ports.grpc", why: noGRPC, harmless: notPositive},
@@ -82,11 +78,6 @@ var notServed = []rule{
 // protected lists the keys that protect data, secrets or access and are not served yet. Load refuses to go on
 // when one of them is in use. A release that learns to serve a key deletes its line.
 var protected = []rule{
-	{key: "tls.defaults", why: "TLS"},
-	{key: "tls.internal_rpc", why: "TLS"},
-	{key: "tls.https", why: "TLS"},
-	{key: "server_name", why: "TLS"},
-	{key: "limits.https_handshake_timeout", why: "time limits of handshakes", harmless: noTime},
 	{key: "limits.request_limits.mode", why: "request limits"},
 	{key: "connect.enable_mesh_gateway_wan_federation", why: "WAN federation through mesh gateways"},
 	{key: "auto_encrypt.tls", why: "automatic TLS"},
@@ -236,7 +227,6 @@ func isDefault(path string, v any) bool {
 }
 
 func notPositive(v any) bool { n, ok := v.(int); return ok && n <= 0 }
-func noTime(v any) bool      { s, _ := v.(string); return sameDuration(s, "0s") }
 
 // onlyClusterID accepts the one setting that test harnesses write into connect.ca_config.
 func onlyClusterID(v any) bool {

@@ -35,7 +35,14 @@ var servedKeys = strings.Fields(`node_name node_id node_meta disable_host_node_i
 	retry_join_wan retry_interval_wan retry_max_wan reconnect_timeout_wan serf_wan ports.serf_wan serf_wan_allowed_cidrs
 	advertise_addr_wan advertise_addr_wan_ipv4 advertise_addr_wan_ipv6
 	gossip_wan.gossip_interval gossip_wan.gossip_nodes gossip_wan.probe_interval gossip_wan.probe_timeout
-	gossip_wan.suspicion_mult gossip_wan.retransmit_mult`)
+	gossip_wan.suspicion_mult gossip_wan.retransmit_mult
+	ports.https addresses.https limits.https_handshake_timeout enable_agent_tls_for_checks server_name
+	tls.defaults.ca_file tls.defaults.ca_path tls.defaults.cert_file tls.defaults.key_file tls.defaults.verify_incoming
+	tls.defaults.verify_outgoing tls.defaults.verify_server_hostname tls.defaults.tls_min_version tls.defaults.tls_cipher_suites
+	tls.internal_rpc.ca_file tls.internal_rpc.ca_path tls.internal_rpc.cert_file tls.internal_rpc.key_file tls.internal_rpc.verify_incoming
+	tls.internal_rpc.verify_outgoing tls.internal_rpc.verify_server_hostname tls.internal_rpc.tls_min_version tls.internal_rpc.tls_cipher_suites
+	tls.https.ca_file tls.https.ca_path tls.https.cert_file tls.https.key_file tls.https.verify_incoming
+	tls.https.verify_outgoing tls.https.verify_server_hostname tls.https.tls_min_version tls.https.tls_cipher_suites`)
 
 // Every key has one fate: nothing may be parsed and then forgotten.
 func TestEveryKeyHasAFate(t *testing.T) {
@@ -91,6 +98,13 @@ func TestNotServedWarnings(t *testing.T) {
 		{"WAN", `translate_wan_addrs = true`, "The 'translate_wan_addrs' field is accepted, but WAN federation is not served by this release"},
 		{"WAN without a pool", `retry_join_wan = ["a"] ports { serf_wan = -1 }`, "retry_join_wan has no effect: this agent is in no WAN pool, which takes a server and ports.serf_wan"},
 		{"protocol", `protocol = 3`, "The 'protocol' field is accepted, but the agents of this release speak one version of the gossip protocol"},
+		{"domain", `domain = "lictor."`, "The 'domain' field is accepted, but DNS is not served: it is used in the names of servers in TLS certificates alone"},
+		{"two places of authorities", `tls { defaults { ca_path = "d" } https { ca_file = "f" } }`,
+			"The 'tls.defaults.ca_path' field has no effect beside 'tls.https.ca_file': put all certificates in one place"},
+		{"TLS", `tls { defaults { ca_file = "f" cert_file = "c" key_file = "k" verify_incoming = true verify_outgoing = true }
+			internal_rpc { verify_server_hostname = true } https { verify_outgoing = false } } ports { https = 8501 }
+			addresses { https = "127.0.0.2" } server_name = "x" enable_agent_tls_for_checks = true limits { https_handshake_timeout = "1s" }`, ""},
+		{"TLS of gRPC", `tls { grpc { verify_incoming = true } }`, "The 'tls.grpc.verify_incoming' field is accepted, but gRPC is not served"},
 		{"tagged address of the agent's own", `tagged_addresses { lan = "10.0.0.1" }`, "The 'tagged_addresses.lan' field is accepted, " +
 			"but the agent fills it in itself, with 127.0.0.1: use advertise_addr and its variants"},
 		{"block names its keys", `dns_config { only_passing = true allow_stale = false }`,
@@ -136,16 +150,8 @@ func TestNotServedWarnings(t *testing.T) {
 }
 
 func TestProtectedKeysAreRefused(t *testing.T) {
-	const secret = "c2VjcmV0c2VjcmV0c2VjcmV0"
 	tests := []struct{ hcl, names string }{
-		{`key_file = "` + secret + `"`, "tls.defaults.key_file (set by key_file): TLS"},
-		{`ca_file = "x"`, "tls.defaults.ca_file (set by ca_file)"},
-		{`verify_incoming_rpc = true`, "tls.internal_rpc.verify_incoming (set by verify_incoming_rpc)"},
-		{`tls { https { cert_file = "x" } }`, "tls.https.cert_file"},
-		{`tls { defaults { tls_min_version = "TLSv1_3" } }`, "tls.defaults.tls_min_version"},
-		{`server_name = "x"`, "server_name"},
 		{`limits { request_limits { mode = "permissive" } }`, "limits.request_limits.mode"},
-		{`limits { https_handshake_timeout = "1s" }`, "limits.https_handshake_timeout"},
 		{`connect { enable_mesh_gateway_wan_federation = true }`, "connect.enable_mesh_gateway_wan_federation"},
 		{`auto_encrypt { allow_tls = true }`, "auto_encrypt.allow_tls"},
 		{`auto_config { authorization { enabled = true } }`, "auto_config.authorization.enabled"},
@@ -153,7 +159,7 @@ func TestProtectedKeysAreRefused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.names, func(t *testing.T) {
-			_, warnings, err := server(t, tt.hcl)
+			_, _, err := server(t, tt.hcl)
 			if err == nil {
 				t.Fatalf("%s is accepted", tt.hcl)
 			}
@@ -162,12 +168,9 @@ func TestProtectedKeysAreRefused(t *testing.T) {
 					t.Errorf("error lacks %q: %v", part, err)
 				}
 			}
-			if strings.Contains(err.Error()+strings.Join(warnings, ""), secret) {
-				t.Error("the secret is told")
-			}
 		})
 	}
-	_, _, err := server(t, `key_file = "x" server_name = "x" audit { enabled = true }`)
+	_, _, err := server(t, `auto_encrypt { allow_tls = true } auto_config { authorization { enabled = true } } audit { enabled = true }`)
 	if err == nil || strings.Count(err.Error(), "\n\t* ") != 3 {
 		t.Errorf("every key is named: %v", err)
 	}

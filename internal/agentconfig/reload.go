@@ -11,7 +11,7 @@ import (
 //
 // The result is a whole configuration. A running agent takes over of it what Consul's does: Log.Level, NodeMeta, Services,
 // CheckDefinitions, Checks.DiscardOutput, ACL.Tokens, EnableDebug, Telemetry.PrefixFilter, in Limits HTTPMaxConnsPerClient, RPCRate,
-// RPCMaxBurst, RPCMaxConnsPerClient and RPCClientTimeout, and in Raft the snapshots, trailing logs and timeouts. Everything else stays what
+// RPCMaxBurst, RPCMaxConnsPerClient and RPCClientTimeout, TLS.HTTPS and TLS.InternalRPC, and in Raft the snapshots, trailing logs and timeouts. Everything else stays what
 // it was until the next start: addresses, joining, leaving, the gossip and its encryption among it.
 func (c *Config) Reload() (*Config, []string, error) { return loadOver(c.flags, c) }
 

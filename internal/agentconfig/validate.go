@@ -72,7 +72,7 @@ var positive = []string{"gossip_lan.gossip_nodes", "gossip_lan.suspicion_mult", 
 var notNegativeDurations = []string{
 	"default_query_time", "max_query_time", "performance.rpc_hold_timeout", "performance.leave_drain_time",
 	"raft_snapshot_interval", "log_rotate_duration", "autopilot.last_contact_threshold", "autopilot.server_stabilization_time",
-	"limits.rpc_handshake_timeout", "limits.rpc_client_timeout", "discovery_max_stale", "advertise_reconnect_timeout",
+	"limits.rpc_handshake_timeout", "limits.https_handshake_timeout", "limits.rpc_client_timeout", "discovery_max_stale", "advertise_reconnect_timeout",
 	"acl.token_ttl", "acl.policy_ttl", "acl.role_ttl",
 }
 
@@ -205,30 +205,6 @@ func warnSettings(s *settings, _ *Config) error {
 		if !strings.HasPrefix(r, "+") && !strings.HasPrefix(r, "-") {
 			s.warn(fmt.Sprintf("Filter rule must begin with either '+' or '-': %q", r))
 		}
-	}
-	return nil
-}
-
-var tlsVersions = []string{"TLS_AUTO", "TLSv1_0", "TLSv1_1", "TLSv1_2", "TLSv1_3"}
-
-// checkTLS checks the stanzas of tls for contradictions, before they are refused as a whole.
-func checkTLS(s *settings, _ *Config) error {
-	var errs *multierror.Error
-	for _, stanza := range []string{"defaults", "internal_rpc", "https", "grpc"} {
-		path := "tls." + stanza + ".tls_min_version"
-		if v := s.str(path); v != "" && !slices.Contains(tlsVersions, v) {
-			errs = multierror.Append(errs, fmt.Errorf("%s: invalid TLS version: no matching TLS version found for %s, please specify one of [%s]",
-				path, v, strings.Join(tlsVersions, ", ")))
-		}
-	}
-	if err := errs.ErrorOrNil(); err != nil {
-		return err
-	}
-	if s.isSet("tls.grpc.verify_outgoing") {
-		return errors.New("verify_outgoing is not valid in the tls.grpc stanza")
-	}
-	if s.isSet("tls.https.verify_server_hostname") || s.isSet("tls.grpc.verify_server_hostname") {
-		return errors.New("verify_server_hostname is only valid in the tls.defaults and tls.internal_rpc stanzas")
 	}
 	return nil
 }

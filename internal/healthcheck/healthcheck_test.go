@@ -4,6 +4,8 @@ package healthcheck
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -111,7 +113,12 @@ func TestHTTPRedirectsAreFollowedUnlessDisabled(t *testing.T) {
 func TestTLS(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
-	agent := server.Client().Transport.(*http.Transport).TLSClientConfig
+	trusting := server.Client().Transport.(*http.Transport).TLSClientConfig
+	agent := func(serverName string, skipVerify bool) *tls.Config {
+		c := trusting.Clone()
+		c.ServerName, c.InsecureSkipVerify = serverName, skipVerify
+		return c
+	}
 	tcp := func() *definition.Check {
 		return &definition.Check{CheckID: "c", Name: "c", TCP: strings.TrimPrefix(server.URL, "https://"), TCPUseTLS: true, Interval: time.Millisecond}
 	}
@@ -308,5 +315,42 @@ func TestTail(t *testing.T) {
 	}
 	if f.String() != "56789" || f.total != 19 {
 		t.Errorf("got %q of %d", f, f.total)
+	}
+}
+
+// Certificates that change while a check runs count from its next connection on.
+func TestTLSIsAskedForAtEachConnection(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	trusting := server.Client().Transport.(*http.Transport).TLSClientConfig
+	address := strings.TrimPrefix(server.URL, "https://")
+	tcp := &definition.Check{CheckID: "c", Name: "c", TCP: address, TCPUseTLS: true, Interval: time.Millisecond}
+	for name, def := range map[string]*definition.Check{"HTTP": httpCheck(server.URL), "TCP": tcp} {
+		t.Run(name, func(t *testing.T) {
+			asked, reports := 0, make(chan string)
+			agent := func(string, bool) *tls.Config {
+				if asked++; asked == 1 {
+					return &tls.Config{RootCAs: x509.NewCertPool()}
+				}
+				return trusting.Clone()
+			}
+			p, err := NewPoller(def, Options{TLS: agent, MinInterval: time.Millisecond}, func(status, _ string) {
+				reports <- status
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Start()
+			first, second := <-reports, <-reports
+			go func() { // those that are still to be told
+				for range reports {
+				}
+			}()
+			p.Stop()
+			close(reports)
+			if first != "critical" || second != "passing" {
+				t.Errorf("%s, then %s", first, second)
+			}
+		})
 	}
 }

@@ -2,7 +2,6 @@ package healthcheck
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,14 +13,14 @@ import (
 )
 
 // httpProbe asks an HTTP server: 2xx is passing, 429 warning, everything else critical.
-func httpProbe(def *definition.Check, agent *tls.Config, limit int) probe {
-	transport := cleanhttp.DefaultTransport() // a connection for each request, so that the way to it is checked too
-	transport.TLSClientConfig = tlsConfig(def, agent)
-	client := &http.Client{Transport: transport}
-	if def.DisableRedirects {
-		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	}
+func httpProbe(def *definition.Check, agent ClientTLS, limit int) probe {
 	return func(ctx context.Context) (string, string) {
+		transport := cleanhttp.DefaultTransport() // a connection for each request, so that the way to it is checked too
+		transport.TLSClientConfig = agent.of(def)
+		client := &http.Client{Transport: transport}
+		if def.DisableRedirects {
+			client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		}
 		request, err := newRequest(ctx, def)
 		if err != nil {
 			return definition.Critical, err.Error()
@@ -70,17 +69,4 @@ func newRequest(ctx context.Context, def *definition.Check) (*http.Request, erro
 		request.Host = host
 	}
 	return request, nil
-}
-
-// tlsConfig is the agent's with what the check says of itself.
-func tlsConfig(def *definition.Check, agent *tls.Config) *tls.Config {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if agent != nil {
-		config = agent.Clone()
-	}
-	if def.TLSServerName != "" {
-		config.ServerName = def.TLSServerName
-	}
-	config.InsecureSkipVerify = def.TLSSkipVerify
-	return config
 }

@@ -26,7 +26,19 @@ type Report func(status, output string)
 type Options struct {
 	MinInterval   time.Duration // floor of intervals; zero for MinInterval
 	OutputMaxSize int           // bytes of output kept where the check does not say; zero for DefaultOutputSize
-	TLS           *tls.Config   // the agent's certificate and CAs, for HTTPS and TCP with TLS; nil for the system's
+	TLS           ClientTLS     // for HTTPS, and TCP with TLS; nil trusts the system's authorities
+}
+
+// ClientTLS returns what a check's next connection goes by. serverName is what the check asks for, empty for the name of the address;
+// skipVerify accepts any certificate.
+type ClientTLS func(serverName string, skipVerify bool) *tls.Config
+
+// of is what the next connection of a check goes by.
+func (t ClientTLS) of(def *definition.Check) *tls.Config {
+	if t == nil {
+		return &tls.Config{MinVersion: tls.VersionTLS12, ServerName: def.TLSServerName, InsecureSkipVerify: def.TLSSkipVerify}
+	}
+	return t(def.TLSServerName, def.TLSSkipVerify)
 }
 
 // probe carries a check out once.

@@ -9,12 +9,12 @@ import (
 )
 
 // tcpProbe connects, and with TCPUseTLS shakes hands.
-func tcpProbe(def *definition.Check, agent *tls.Config) probe {
-	var dial func(ctx context.Context, network, address string) (net.Conn, error) = new(net.Dialer).DialContext
-	if def.TCPUseTLS {
-		dial = (&tls.Dialer{Config: tlsConfig(def, agent)}).DialContext
-	}
+func tcpProbe(def *definition.Check, agent ClientTLS) probe {
 	return func(ctx context.Context) (string, string) {
+		var dial func(ctx context.Context, network, address string) (net.Conn, error) = new(net.Dialer).DialContext
+		if def.TCPUseTLS {
+			dial = (&tls.Dialer{Config: agent.of(def)}).DialContext
+		}
 		conn, err := dial(ctx, "tcp", def.TCP)
 		if err != nil {
 			return definition.Critical, err.Error()

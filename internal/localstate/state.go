@@ -2,7 +2,6 @@ package localstate
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"sync"
 	"time"
@@ -27,7 +26,7 @@ type Config struct {
 	CheckUpdateInterval time.Duration // delay of changes that are of a check's output only; zero for at once
 	CheckOutputMaxSize  int           // bytes; zero for 4096
 	DiscardCheckOutput  bool
-	CheckTLS            *tls.Config // of HTTPS and TCP checks; nil for the system's
+	CheckTLS            healthcheck.ClientTLS // of HTTPS and TCP checks; nil for the system's
 
 	SyncInterval     time.Duration // between full comparisons, 1m
 	RetryInterval    time.Duration // first pause after an error, 1s; it doubles up to SyncInterval

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -38,6 +39,12 @@ func (e *statusError) Error() string {
 func answered(err error) bool {
 	var status *statusError
 	return errors.As(err, &status)
+}
+
+// turnedAway tells whether an error is the server's refusal of this client's certificate. A server that says so reads no request.
+func turnedAway(err error) bool {
+	var remote *net.OpError
+	return errors.As(err, &remote) && remote.Op == "remote error" && strings.Contains(remote.Err.Error(), "certificate")
 }
 
 // Restore sends an archive to PUT /v1/snapshot. Types to be let through go into the parameter allow-types, which a Lictor server

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -310,6 +311,8 @@ func TestSendFails(t *testing.T) {
 		wantHint string
 	}{
 		{"the server says no", false, &statusError{500, "no"}, nil, ""},
+		{"the server turns the client's certificate away", false, &net.OpError{Op: "remote error", Err: errors.New("tls: certificate required")}, nil, ""},
+		{"the connection breaks", false, &net.OpError{Op: "write", Err: errors.New("broken pipe, certificate or not")}, nil, "is not known"},
 		{"the server dies", false, io.EOF, io.EOF, "is not known"},
 		{"interrupted during the upload", true, nil, stopped, "nothing was restored"},
 	} {

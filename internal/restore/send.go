@@ -45,7 +45,7 @@ func (p *Plan) Send(ctx context.Context, to Target, progress backup.Progress) er
 		return &HintError{cause, []string{"the upload was broken off; nothing was restored"}}
 	case cause != nil:
 		return &HintError{cause, []string{unknownOutcome}}
-	case proof.released() && !answered(err):
+	case proof.released() && !answered(err) && !turnedAway(err):
 		return &HintError{err, []string{unknownOutcome}}
 	}
 	return err
