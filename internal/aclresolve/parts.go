@@ -17,11 +17,10 @@ type Parts struct {
 	Bootstrapped bool // the ACL system has been bootstrapped
 }
 
-// PartsOf collects the parts of the token with a secret.
-func PartsOf(store *state.Store, secret string) *Parts {
-	p := &Parts{}
+// Parts collects the parts of the token with a secret, as far as this datacenter knows them by itself.
+func (r *Resolver) Parts(store *state.Store, secret string) *Parts {
+	p := &Parts{Token: r.token(store, secret)}
 	_, p.Bootstrapped = store.Bootstrapped()
-	_, p.Token = store.TokenBySecret(nil, secret)
 	if p.Token == nil {
 		m := store.SystemMetadata(ServerManagementKey)
 		p.Servers = m != nil && same(secret, m.Value)
@@ -42,6 +41,14 @@ func PartsOf(store *state.Store, secret string) *Parts {
 			p.Roles = append(p.Roles, role)
 			add(role.Policies)
 		}
+	}
+	return p
+}
+
+// Abroad is what counts of the parts in another datacenter: nothing of a local token, nor of the secret of this one's servers.
+func (p *Parts) Abroad() *Parts {
+	if p.Servers || p.Token != nil && p.Token.Local {
+		return &Parts{Bootstrapped: p.Bootstrapped}
 	}
 	return p
 }

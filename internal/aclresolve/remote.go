@@ -38,6 +38,7 @@ type Remote struct {
 
 type remembered struct {
 	resolved
+	parts   *Parts
 	err     error // of a secret that nobody has
 	fetched time.Time
 }
@@ -53,35 +54,61 @@ func (m *Remote) Resolve(ctx context.Context, secret string) (Caller, error) {
 	if done {
 		return caller, nil
 	}
-	m.mu.Lock()
-	old, ok := m.known[secret]
-	m.mu.Unlock()
-	now := m.resolver.now()
-	if ok && now.Sub(old.fetched) < m.ttl {
-		return m.answer(old)
-	}
-	asked := m.asking.DoChan(secret, func() (any, error) { return m.ask(context.WithoutCancel(ctx), secret) })
-	if ok && m.down == DownAsync {
-		return m.answer(old)
-	}
-	var err error
-	select {
-	case <-ctx.Done(): // says nothing of the servers; others may wait for the same answer
-		return Caller{}, ctx.Err()
-	case found := <-asked:
-		if err = found.Err; err == nil {
-			return m.answer(found.Val.(remembered))
-		}
-	}
+	found, err := m.find(ctx, secret)
 	switch {
+	case err == nil:
+		return m.answer(found)
+	case ctx.Err() != nil: // says nothing of the servers
+		return Caller{}, ctx.Err()
 	case m.down == DownAllow:
 		return Caller{Rights: acl.ManageAll(), Accessor: acl.AnonymousAccessorID, Secret: secret, Anonymous: true}, nil
 	case m.down == DownDeny:
 		return Caller{Rights: acl.DenyAll(), Accessor: acl.AnonymousAccessorID, Secret: secret, Anonymous: true}, nil
-	case ok:
-		return m.answer(old)
 	}
-	return Caller{}, fmt.Errorf("no server tells what this token may do: %w", err)
+	return Caller{}, err
+}
+
+// Parts are those of the token with a secret, which must not be empty: what was told of it not too long ago, or longer ago if nobody tells
+// now and the down policy extends that.
+func (m *Remote) Parts(ctx context.Context, secret string) (*Parts, error) {
+	found, err := m.find(ctx, secret)
+	return found.parts, err
+}
+
+// find is what is known of a secret: what is remembered if that is new enough, else what is told now. If nobody tells, the down policy may
+// have what is remembered count on.
+func (m *Remote) find(ctx context.Context, secret string) (remembered, error) {
+	m.mu.Lock()
+	old, ok := m.known[secret]
+	m.mu.Unlock()
+	if ok && m.resolver.now().Sub(old.fetched) < m.ttl {
+		return old, nil
+	}
+	asked := m.asking.DoChan(secret, func() (any, error) { return m.ask(context.WithoutCancel(ctx), secret) })
+	if ok && m.down == DownAsync {
+		return old, nil
+	}
+	select {
+	case <-ctx.Done(): // others may wait for the same answer
+		return remembered{}, ctx.Err()
+	case found := <-asked:
+		switch {
+		case found.Err == nil:
+			return found.Val.(remembered), nil
+		case ok && m.down == DownExtend:
+			return m.extend(secret, old), nil
+		}
+		return remembered{}, fmt.Errorf("no server tells what this token may do: %w", found.Err)
+	}
+}
+
+// extend makes what is remembered of a secret count for another while, so that not every request waits for servers that do not answer.
+func (m *Remote) extend(secret string, old remembered) remembered {
+	old.fetched = m.resolver.now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.known[secret] = old
+	return old
 }
 
 // answer is what is remembered, unless the token's time has come.
@@ -100,7 +127,7 @@ func (m *Remote) ask(ctx context.Context, secret string) (remembered, error) {
 	if err != nil {
 		return remembered{}, err
 	}
-	k := remembered{fetched: m.resolver.now()}
+	k := remembered{fetched: m.resolver.now(), parts: parts}
 	k.resolved, k.err = m.resolver.resolveParts(parts, secret)
 	m.mu.Lock()
 	defer m.mu.Unlock()

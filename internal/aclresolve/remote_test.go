@@ -31,7 +31,7 @@ func (s *servers) fetch(_ context.Context, secret string) (*Parts, error) {
 	if s.down.Load() {
 		return nil, errDown
 	}
-	b, err := json.Marshal(PartsOf(s.store, secret))
+	b, err := json.Marshal(resolver().Parts(s.store, secret))
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package aclresolve
 
 import (
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -25,6 +26,9 @@ type Config struct {
 	Datacenter   string // of this server
 	NodeName     string
 	Tokens       *agenttoken.Store // the agent's own
+	// Secondary says that another datacenter is the authority on tokens that are not local, the anonymous one among them. Those in the
+	// state count only if they are Replicated from there.
+	Secondary, Replicated bool
 	// LeftOut, which may be nil, is told once of the words in a stored policy's rules that have no effect here.
 	LeftOut func(policy string, words []string)
 }
@@ -150,8 +154,8 @@ func unknown(store *state.Store) error {
 
 func (r *Resolver) resolve(store *state.Store, secret string) (resolved, error) {
 	anonymous := secret == acl.AnonymousSecretID
-	_, token := store.TokenBySecret(nil, secret)
-	if token == nil && anonymous { // before the leader has written it
+	token := r.token(store, secret)
+	if token == nil && anonymous && !r.config.Secondary { // before the leader has written it
 		token = acl.AnonymousToken()
 	}
 	if token == nil {
@@ -166,6 +170,20 @@ func (r *Resolver) resolve(store *state.Store, secret string) (resolved, error) 
 	}
 	caller := Caller{Rights: rights, Accessor: token.AccessorID, Secret: secret, Anonymous: anonymous}
 	return resolved{caller, token.ExpirationTime}, nil
+}
+
+// token is the token with a secret as far as this datacenter knows by itself, nil if it does not.
+func (r *Resolver) token(store *state.Store, secret string) *record.ACLToken {
+	_, t := store.TokenBySecret(nil, secret)
+	if t != nil && r.config.Secondary && !r.config.Replicated && !t.Local {
+		return nil // it may be an old copy of one that has changed, or ended
+	}
+	return t
+}
+
+// Unknown tells whether the error of [Resolver.Resolve] is that nobody has the secret, as far as is known here.
+func Unknown(err error) bool {
+	return errors.Is(err, acl.ErrNotFound) || errors.Is(err, acl.ErrBootstrapRequired)
 }
 
 // rights merges all that a token has.

@@ -40,13 +40,17 @@ func (a *Agent) openACLs() error {
 	a.warnOverridden()
 	a.resolver = aclresolve.New(aclresolve.Config{
 		Enabled: c.Enabled, DefaultAllow: c.DefaultPolicy == "allow", Datacenter: a.config.Datacenter, NodeName: a.config.NodeName,
-		Tokens: tokens,
+		Tokens: tokens, Secondary: a.inSecondary(), Replicated: c.TokenReplication,
 		LeftOut: func(policy string, words []string) {
 			a.log.Warn("rules of an ACL policy have no effect: rewrite the policy", "policy", policy, "rules", strings.Join(words, "; "))
 		},
 	})
-	if !a.config.Server {
+	switch {
+	case !a.config.Server:
 		a.remote = aclresolve.NewRemote(a.resolver, c.TokenTTL, c.DownPolicy, a.fetchToken)
+	case a.inSecondary() && c.Enabled:
+		a.remote = aclresolve.NewRemote(a.resolver, c.TokenTTL, c.DownPolicy, a.fetchPrimaryToken)
+		a.replicator = a.newReplicator()
 	}
 	return nil
 }
@@ -67,12 +71,22 @@ func (a *Agent) fetchToken(ctx context.Context, secret string) (*aclresolve.Part
 }
 
 // serveToken answers another agent with the parts of the token that its client has shown. A secret that this server does not know may
-// be on its way from the leader; without one, another server may know it.
+// be on its way from the leader; without one, another server may know it. In a secondary datacenter the primary may know it, too; where
+// it is a server of another datacenter that asks, it hears what is known here.
 func (a *Agent) serveToken(w http.ResponseWriter, req *http.Request) {
 	secret, b, came := req.Header.Get("X-Consul-Token"), &backend{a}, time.Now()
+	abroad := req.URL.Query().Has(paramAbroad)
 	for {
 		waited := b.Leading() || time.Since(came) > lag
-		parts := aclresolve.PartsOf(a.server.Store(), secret)
+		parts := a.resolver.Parts(a.server.Store(), secret)
+		if parts.Token == nil && !parts.Servers && a.remote != nil && !abroad {
+			theirs, err := a.remote.Parts(req.Context(), secret)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				return
+			}
+			parts = theirs
+		}
 		switch {
 		case parts.Token != nil || parts.Servers || waited && b.KnownLeader():
 			writeInternal(w, parts)
@@ -105,6 +119,9 @@ func (a *Agent) serverACLs() server.ACLConfig {
 	if a.dir != nil {
 		c.ResetFile = a.dir.Path(server.BootstrapResetName)
 	}
+	if a.inSecondary() {
+		c.Replicate = func(ctx context.Context, s *server.Server) { a.replicator.Run(ctx, s) }
+	}
 	return c
 }
 
@@ -129,14 +146,14 @@ func (b *backend) Authorize(ctx context.Context, secret string) (httpapi.Caller,
 		return httpapi.Caller(caller), err
 	}
 	leading := b.server.Leading()
-	caller, err := b.resolver.Resolve(b.server.Store(), secret)
+	caller, err := b.resolve(ctx, secret)
 	for began := time.Now(); err != nil && !leading; {
 		waited := b.server.WaitLeader(ctx)
 		if other, _ := b.server.OtherLeader(); waited != nil && other == "" {
 			return httpapi.Caller{}, notLeader(waited)
 		}
 		leading = waited == nil || time.Since(began) > lag
-		if caller, err = b.resolver.Resolve(b.server.Store(), secret); err == nil || leading {
+		if caller, err = b.resolve(ctx, secret); err == nil || leading {
 			break
 		}
 		select {
@@ -148,20 +165,41 @@ func (b *backend) Authorize(ctx context.Context, secret string) (httpapi.Caller,
 	return httpapi.Caller(caller), err
 }
 
+// resolve finds out who comes with a secret by this server's state and, in a secondary datacenter, by what the primary says.
+func (b *backend) resolve(ctx context.Context, secret string) (aclresolve.Caller, error) {
+	caller, err := b.resolver.Resolve(b.server.Store(), secret)
+	if b.remote != nil && aclresolve.Unknown(err) {
+		return b.remote.Resolve(ctx, secret)
+	}
+	return caller, err
+}
+
 func (b *backend) BootstrapACLs(ctx context.Context, t *record.ACLToken) error {
 	return notLeader(b.server.BootstrapACLs(ctx, t))
 }
 
 func (b *backend) SetAgentToken(ctx context.Context, kind agenttoken.Kind, secret string) error {
-	if kind == agenttoken.Replication || kind == agenttoken.DNS {
-		b.log.Warn("this token was set and has no effect: neither other datacenters nor DNS are served", "token", kind)
+	if kind == agenttoken.DNS {
+		b.log.Warn("this token was set and has no effect: DNS is not served", "token", kind)
 	}
 	if err := b.tokens.Set(ctx, kind, secret); err != nil {
 		return err
 	}
 	b.log.Info("Updated agent's ACL token", "token", kind)
 	b.local.Resync()
+	if kind == agenttoken.Replication && b.replicator != nil {
+		b.replicator.Wake()
+	}
 	return nil
+}
+
+// configureTokens takes over the agent's own tokens of the configuration. Another replication token takes effect at once.
+func (a *Agent) configureTokens(tokens agenttoken.Tokens) {
+	before := a.tokens.Get(agenttoken.Replication)
+	a.tokens.Configure(tokens)
+	if a.replicator != nil && a.tokens.Get(agenttoken.Replication) != before {
+		a.replicator.Wake()
+	}
 }
 
 // aclTag is how members tell whether ACLs are on.

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	uuid "github.com/hashicorp/go-uuid"
 
+	"github.com/lictor-dr/lictor/internal/aclreplicate"
 	"github.com/lictor-dr/lictor/internal/aclresolve"
 	"github.com/lictor-dr/lictor/internal/agentconfig"
 	"github.com/lictor-dr/lictor/internal/agenttoken"
@@ -49,7 +50,7 @@ type Agent struct {
 	events    *userevent.Buffer
 	tokens    *agenttoken.Store // the agent's own
 	resolver  *aclresolve.Resolver
-	remote    *aclresolve.Remote // of a client agent
+	remote    *aclresolve.Remote // of a client agent, and of a server in a secondary datacenter with ACLs
 	server    *server.Server     // nil on a client agent
 	local     *localstate.State
 	meshRoot  *meshca.Root // shown if the state has none; nil unless the mesh is enabled
@@ -80,6 +81,9 @@ type Agent struct {
 	portLimiter *httpapi.ConnLimiter
 	requests    net.Listener // of other agents' requests
 	internal    *http.Server // answers them
+
+	replicator *aclreplicate.Replicator // of a server in a secondary datacenter with ACLs
+	aclWaits   context.Context          // ends when no other server waits for changes of ACLs any more
 
 	seams seams
 }
@@ -227,7 +231,7 @@ func (a *Agent) Reload(c *agentconfig.Config) error {
 	a.handler.SetDebug(c.EnableDebug)
 	a.limiter.SetMax(c.Limits.HTTPMaxConnsPerClient)
 	a.handler.SetForwardRate(c.Limits.RPCRate, c.Limits.RPCMaxBurst)
-	a.tokens.Configure(c.ACL.Tokens)
+	a.configureTokens(c.ACL.Tokens)
 	a.warnOverridden()
 	a.local.SetDiscardCheckOutput(c.Checks.DiscardOutput)
 	if err := a.loadDefinitions(c); err != nil {

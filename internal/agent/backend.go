@@ -169,7 +169,7 @@ func (b *backend) Self() httpapi.AgentSelf {
 	build := version.ReadBuild()
 	return httpapi.AgentSelf{
 		Config: httpapi.AgentConfig{
-			Datacenter: b.config.Datacenter, PrimaryDatacenter: b.config.Datacenter, NodeName: b.config.NodeName,
+			Datacenter: b.config.Datacenter, PrimaryDatacenter: b.config.PrimaryDatacenter, NodeName: b.config.NodeName,
 			NodeID: b.config.NodeID, Revision: build.Revision, Server: b.config.Server, Version: version.Full, BuildDate: build.Date,
 		},
 		DebugConfig: b.debugConfig(),

@@ -20,7 +20,7 @@ func (b *backend) debugConfig() map[string]any {
 	meta := map[string]string{} // {} in JSON, not null
 	maps.Copy(meta, c.NodeMeta)
 	all := map[string]any{
-		"ACLsEnabled": b.ACLEnabled(), "AdvertiseAddrLAN": c.AdvertiseAddr.String(), "AdvertiseAddrWAN": c.AdvertiseAddr.String(),
+		"ACLsEnabled": b.ACLEnabled(), "ACLTokenReplication": c.ACL.TokenReplication, "AdvertiseAddrLAN": c.AdvertiseAddr.String(), "AdvertiseAddrWAN": c.AdvertiseAddr.String(),
 		"AllowWriteHTTPFrom": texts(c.HTTP.AllowWriteFrom), "AutoReloadConfig": c.AutoReload,
 		"BindAddr": c.BindAddr.String(), "Bootstrap": c.Bootstrap, "BootstrapExpect": c.BootstrapExpect,
 		"CheckOutputMaxSize": c.Checks.OutputMaxSize, "CheckUpdateInterval": c.Checks.UpdateInterval.String(),
@@ -33,7 +33,7 @@ func (b *backend) debugConfig() map[string]any {
 		"TLS":          b.tlsDebugConfig(),
 		"HTTPUseCache": c.HTTP.UseCache, "KVMaxValueSize": c.Limits.KVMaxValueSize, "LeaveOnTerm": c.LeaveOnTerminate,
 		"MaxQueryTime": c.MaxQueryTime.String(), "NodeID": c.NodeID, "NodeMeta": meta, "NodeName": c.NodeName, "PidFile": c.PIDFile,
-		"PrimaryDatacenter": c.Datacenter, "RPCAdvertiseAddr": rpcAdvertise, "RPCBindAddr": rpc, "RPCHoldTimeout": c.RPCHoldTimeout.String(),
+		"PrimaryDatacenter": c.PrimaryDatacenter, "RPCAdvertiseAddr": rpcAdvertise, "RPCBindAddr": rpc, "RPCHoldTimeout": c.RPCHoldTimeout.String(),
 		"SerfAdvertiseAddrLAN": serf, "SerfBindAddrLAN": "tcp://" + c.SerfLAN.String(), "ServerMode": c.Server, "ServerPort": c.ServerPort, "SessionTTLMin": c.SessionTTLMin.String(),
 		"SkipLeaveOnInt": c.SkipLeaveOnInterrupt, "TaggedAddresses": node.TaggedAddresses, "TxnMaxReqLen": c.Limits.TxnMaxSize,
 		"Revision": version.ReadBuild().Revision, "Version": version.Consul, "VersionMetadata": version.Metadata,

@@ -298,8 +298,7 @@ func TestDatacenterIsLost(t *testing.T) {
 	}
 	client := dc1.named("c1")
 	eventually(t, "the new datacenter has a leader", func() (bool, any) {
-		a := client.get("/v1/status/leader?dc=dc2")
-		return a.ok(fmt.Sprint(risen.serverPort)), a
+		return risen.server.Leading(), client.get("/v1/status/leader?dc=dc2")
 	})
 	client.must("", "PUT", "/v1/snapshot?dc=dc2", archive)
 	client.sees("/v1/kv/a?raw&dc=dc2", "precious")

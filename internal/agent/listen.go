@@ -93,6 +93,8 @@ func httpConfig(c *agentconfig.Config) (httpapi.Config, error) {
 		DownACLPolicy:    c.ACL.DownPolicy,
 		KeyListPolicy:    c.ACL.KeyListPolicy && c.ACL.Enabled,
 
+		PrimaryDatacenter: c.PrimaryDatacenter, TokenReplication: c.ACL.TokenReplication,
+
 		HoldTimeout: c.RPCHoldTimeout, ForwardTimeout: unlessUnlimited(c.Limits.RPCClientTimeout),
 		ForwardRate: c.Limits.RPCRate, ForwardBurst: c.Limits.RPCMaxBurst, DiscoveryMaxStale: c.DiscoveryMaxStale,
 	}

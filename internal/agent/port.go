@@ -76,6 +76,7 @@ func (a *Agent) serveRequests() error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+statsPath, func(w http.ResponseWriter, _ *http.Request) { writeInternal(w, a.server.Stats()) })
 	mux.HandleFunc("GET "+tokenPath, a.serveToken)
+	a.serveACLs(mux)
 	internal := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if _, pattern := mux.Handler(req); pattern != "" {
 			mux.ServeHTTP(w, req)
@@ -85,6 +86,7 @@ func (a *Agent) serveRequests() error {
 	})
 	a.internal = forward.NewServer(internal, a.config.HTTP.MaxHeaderBytes, a.log.Named("server.rpc"))
 	a.internal.RegisterOnShutdown(a.handler.Close)
+	a.internal.RegisterOnShutdown(a.stopACLWaits())
 	a.serving.Go(func() {
 		if err := a.internal.Serve(a.requests); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			a.log.Error("serving requests on the server port failed", "error", err)

@@ -13,13 +13,15 @@ import (
 type ACLConfig struct {
 	Enabled       bool
 	DefaultPolicy string // what holds where no rule does, "allow" or "deny" unless the operator erred
-	// DownPolicy says what holds while no server tells a client agent about a token: "extend-cache", "async-cache", "allow" or "deny"
-	// unless the operator erred. Servers ask themselves.
+	// DownPolicy says what holds while no server tells a client agent about a token, or no primary datacenter a server: "extend-cache",
+	// "async-cache", "allow" or "deny" unless the operator erred.
 	DownPolicy string
-	// TokenTTL, PolicyTTL and RoleTTL are how long a client agent goes by what a server told it; 0 asks every time.
+	// TokenTTL, PolicyTTL and RoleTTL are how long an agent goes by what it was told; 0 asks every time.
 	TokenTTL, PolicyTTL, RoleTTL time.Duration
 	// KeyListPolicy asks for the right to list a prefix of keys.
 	KeyListPolicy bool
+	// TokenReplication copies the tokens of the primary datacenter into this one, and allows local tokens.
+	TokenReplication bool
 	// TokenPersistence keeps the tokens that are set over the API in the data directory.
 	TokenPersistence bool
 	// InitialManagement is the secret of the management token that a leader creates if nobody has it. Empty for none.
@@ -37,6 +39,7 @@ func setACL(s *settings, c *Config) error {
 		PolicyTTL:         s.duration("acl.policy_ttl"),
 		RoleTTL:           s.duration("acl.role_ttl"),
 		KeyListPolicy:     s.boolean("acl.enable_key_list_policy"),
+		TokenReplication:  s.boolean("acl.enable_token_replication"),
 		TokenPersistence:  s.boolean("acl.enable_token_persistence"),
 		InitialManagement: strings.TrimSpace(s.str("acl.tokens.initial_management")),
 		Tokens: agenttoken.Tokens{

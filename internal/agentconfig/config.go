@@ -24,6 +24,8 @@ type Config struct {
 	NodeMeta map[string]string
 	// Datacenter is the datacenter's name in lower case.
 	Datacenter string
+	// PrimaryDatacenter is the datacenter that has the ACLs of all, in lower case; Datacenter itself unless the operator names another one.
+	PrimaryDatacenter string
 	// DataDir is where state is kept. Under DevMode it may be empty, and holds no Raft state when given.
 	DataDir string
 	// DevMode asks for an agent that keeps the state of Raft and of the gossip in memory; a server elects itself, Bootstrap or not.

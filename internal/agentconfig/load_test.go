@@ -519,3 +519,25 @@ func TestBannerTellsOfEncryption(t *testing.T) {
 		})
 	}
 }
+
+// The primary datacenter is this one unless another one is named, by its new name or the old one, which turns ACLs on.
+func TestPrimaryDatacenter(t *testing.T) {
+	for _, c := range []struct {
+		name, hcl, primary string
+		enabled, tokens    bool
+	}{
+		{"nothing said", `datacenter = "DC2"`, "dc2", false, false},
+		{"named", `datacenter = "dc2" primary_datacenter = "DC1" acl { enabled = true enable_token_replication = true }`, "dc1", true, true},
+		{"in old words", `datacenter = "dc2" acl_datacenter = "dc1" acl { enabled = false } acl_replication_token = "x"`, "dc1", true, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			config, _, err := server(t, c.hcl)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if config.PrimaryDatacenter != c.primary || config.ACL.Enabled != c.enabled || config.ACL.TokenReplication != c.tokens {
+				t.Errorf("%q, ACLs %t, tokens %t", config.PrimaryDatacenter, config.ACL.Enabled, config.ACL.TokenReplication)
+			}
+		})
+	}
+}

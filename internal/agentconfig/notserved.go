@@ -28,7 +28,6 @@ const (
 // line. Part of it is outside of the product for good: DNS, gRPC, the mesh, the web UI.
 var notServed = []rule{
 	{key: "protocol", why: "the agents of this release speak one version of the gossip protocol"},
-	{key: "primary_datacenter", why: noWAN},
 	{key: "translate_wan_addrs", why: noWAN},
 	{key: "locality", why: "localities are not served"},
 	{key: "cache", why: "the agent cache is not served by this release"},
@@ -46,8 +45,6 @@ var notServed = []rule{
 	{key: "telemetry.circonus_submission_interval", why: noCirconus},
 	{key: "telemetry.circonus_submission_url", why: noCirconus},
 	{key: "acl.tokens.dns", why: noDNS},
-	{key: "acl.tokens.replication", why: noWAN},
-	{key: "acl.enable_token_replication", why: noWAN},
 	{key: "ports.dns", why: noDNS, harmless: notPositive},
 	{key: "addresses.dns", why: noDNS},
 	{key: "dns_config", why: noDNS},

@@ -18,6 +18,7 @@ var servedKeys = strings.Fields(`node_name node_id node_meta disable_host_node_i
 	log_rotate_max_files enable_syslog syslog_facility pid_file autopilot.cleanup_dead_servers autopilot.last_contact_threshold
 	autopilot.max_trailing_logs autopilot.min_quorum autopilot.server_stabilization_time
 	services checks acl.enabled acl.default_policy acl.down_policy acl.enable_key_list_policy acl.enable_token_persistence
+	acl.enable_token_replication acl.tokens.replication primary_datacenter
 	acl.tokens.initial_management acl.tokens.default acl.tokens.agent acl.tokens.agent_recovery
 	acl.tokens.config_file_service_registration check_update_interval check_output_max_size discard_check_output enable_script_checks enable_local_script_checks
 	session_ttl_min limits.txn_max_req_len telemetry.metrics_prefix telemetry.disable_hostname
@@ -126,8 +127,7 @@ func TestNotServedWarnings(t *testing.T) {
 			primary_datacenter = "DC1" telemetry { metrics_prefix = "consul" disable_hostname = false } session_ttl_min = "10000ms"`, ""},
 		{"unprotected", `acl { enabled = false default_policy = "allow" tokens {} } tls {} encrypt = "" disable_keyring_file = false
 			auto_encrypt { tls = false } limits { request_limits { mode = "disabled" read_rate = 5 } rpc_handshake_timeout = "0s" }`, ""},
-		{"replication", `acl { enabled = true tokens { replication = "s3cret" } }`,
-			"The 'acl.tokens.replication' field is accepted, but WAN federation is not served by this release"},
+		{"replication", `primary_datacenter = "dc9" acl { enabled = true enable_token_replication = true tokens { replication = "s3cret" } }`, ""},
 		{"non-UUID management token", `acl { tokens { initial_management = "s3cret" } }`,
 			"Configuring a non-UUID management token is deprecated"},
 		{"silent", `version = "1" snapshot_agent { anything { goes = [1] } } performance { enable_xds_load_balancing = false }

@@ -1,6 +1,7 @@
 package agentconfig
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -159,15 +160,12 @@ func checkNames(s *settings, c *Config) error {
 		return errors.New("Network segments are not supported in this version of Consul")
 	}
 	c.Datacenter = strings.ToLower(s.str("datacenter"))
-	primary := strings.ToLower(s.str("primary_datacenter"))
-	if primary == c.Datacenter {
-		delete(s.user, "primary_datacenter") // says nothing
-	}
+	c.PrimaryDatacenter = cmp.Or(strings.ToLower(s.str("primary_datacenter")), c.Datacenter)
 	if !validDatacenter.MatchString(c.Datacenter) {
 		return badDatacenter("datacenter", c.Datacenter)
 	}
-	if primary != "" && !validDatacenter.MatchString(primary) {
-		return badDatacenter("primary_datacenter", primary)
+	if !validDatacenter.MatchString(c.PrimaryDatacenter) {
+		return badDatacenter("primary_datacenter", c.PrimaryDatacenter)
 	}
 	if !dnsName.MatchString(c.Datacenter) {
 		s.warn(fmt.Sprintf("Datacenter : %q will not be PKI X.509 compatible due to invalid characters. "+

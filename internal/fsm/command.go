@@ -112,6 +112,9 @@ var appliers = map[record.Type]applier{
 	record.TypeACLRoleDelete: on(func(s *state.Store, index, term uint64, c *deleteCommand) Result {
 		return done(s.DeleteRole(index, term, only(c.IDs)))
 	}),
+	typeACLBatch: on(func(s *state.Store, index, term uint64, c *state.ACLBatch) Result {
+		return done(s.TakeOverACLs(index, term, c))
+	}),
 	record.TypeSystemMetadata: on(func(s *state.Store, index, term uint64, c *metadataCommand) Result {
 		return done(s.SetSystemMetadata(index, term, c.Key, c.Value))
 	}),

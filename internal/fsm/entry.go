@@ -206,6 +206,9 @@ func SetRole(r *record.ACLRole) Entry { return entry(record.TypeACLRole, r) }
 // DeleteRole removes a role.
 func DeleteRole(id string) Entry { return entry(record.TypeACLRoleDelete, deleteCommand{[]string{id}}) }
 
+// TakeOverACLs takes over a part of another datacenter's ACLs.
+func TakeOverACLs(b *state.ACLBatch) Entry { return entry(typeACLBatch, b) }
+
 // SetSystemMetadata sets a value of the cluster's own.
 func SetSystemMetadata(key, value string) Entry {
 	return entry(record.TypeSystemMetadata, metadataCommand{key, value})

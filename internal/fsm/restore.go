@@ -21,8 +21,9 @@ import (
 
 // Types of entries, and of records in Raft's snapshots, that are Lictor's alone.
 const (
-	typeRestore record.Type = 120
-	typeOffset  record.Type = 121
+	typeRestore  record.Type = 120
+	typeOffset   record.Type = 121
+	typeACLBatch record.Type = 122
 )
 
 type restoreOp string

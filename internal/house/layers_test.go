@@ -25,7 +25,7 @@ var layers = []layer{
 	{"concepts", true, []string{
 		"internal/archive", "internal/record", "internal/preflight", "internal/inspect", "internal/querytemplate",
 		"internal/state", "internal/fsm", "internal/snapstore", "internal/httpapi", "internal/agentconfig",
-		"internal/logging", "internal/datadir", "internal/recordjson", "internal/digest", "internal/acl", "internal/aclresolve", "internal/agenttoken",
+		"internal/logging", "internal/datadir", "internal/recordjson", "internal/digest", "internal/acl", "internal/aclresolve", "internal/agenttoken", "internal/aclreplicate",
 		"internal/coordinate", "internal/preparedquery",
 		"internal/telemetry", "internal/userevent", "internal/meshca", "internal/definition", "internal/healthcheck", "internal/localstate",
 		"internal/blobstore", "internal/storetest", "internal/inventory", "internal/scratch", "internal/snapshotconfig",

@@ -25,7 +25,7 @@ func (h *Handler) aclRoutes() []route {
 	get := func(serve endpoint) method { return method{http.MethodGet, serve} }
 	put := func(serve endpoint) method { return method{http.MethodPut, serve} }
 	del := func(serve endpoint) method { return method{http.MethodDelete, serve} }
-	bootstrap := at("/v1/acl/bootstrap", put(h.aclBootstrap))
+	bootstrap := at("/v1/acl/bootstrap", put(h.needsPrimary(h.aclBootstrap)))
 	bootstrap.open = true
 	agentToken := at("/v1/agent/token/", put(h.agentToken))
 	agentToken.local = true
@@ -36,13 +36,13 @@ func (h *Handler) aclRoutes() []route {
 		at("/v1/acl/token/self", get(h.tokenSelf)),
 		at("/v1/acl/token/", get(h.tokenRead), put(h.tokenWrite), del(h.tokenDelete)),
 		at("/v1/acl/tokens", get(h.tokenList)),
-		at("/v1/acl/policy", put(h.policyCreate)),
+		at("/v1/acl/policy", put(h.needsPrimary(h.policyCreate))),
 		at("/v1/acl/policy/name/", get(h.policyRead(true))),
-		at("/v1/acl/policy/", get(h.policyRead(false)), put(h.policyUpdate), del(h.policyDelete)),
+		at("/v1/acl/policy/", get(h.policyRead(false)), put(h.needsPrimary(h.policyUpdate)), del(h.needsPrimary(h.policyDelete))),
 		at("/v1/acl/policies", get(h.policyList)),
-		at("/v1/acl/role", put(h.roleCreate)),
+		at("/v1/acl/role", put(h.needsPrimary(h.roleCreate))),
 		at("/v1/acl/role/name/", get(h.roleRead(true))),
-		at("/v1/acl/role/", get(h.roleRead(false)), put(h.roleUpdate), del(h.roleDelete)),
+		at("/v1/acl/role/", get(h.roleRead(false)), put(h.needsPrimary(h.roleUpdate)), del(h.needsPrimary(h.roleDelete))),
 		at("/v1/acl/roles", get(h.roleList)),
 		at("/v1/acl/auth-method/", get(h.authMethodRead)),
 		at("/v1/acl/auth-methods", get(h.authMethodList)),
@@ -184,20 +184,6 @@ func newToken(secret string) (*record.ACLToken, error) {
 		return nil, err
 	}
 	return t, nil
-}
-
-// aclReplication answers that there is no other datacenter to copy ACLs from.
-func (h *Handler) aclReplication(w http.ResponseWriter, r *request) error {
-	if err := r.need(acl.ACL, acl.Read, ""); err != nil {
-		return err
-	}
-	return writeJSON(w, r, struct {
-		Enabled, Running                                           bool
-		SourceDatacenter, ReplicationType                          string
-		ReplicatedIndex, ReplicatedRoleIndex, ReplicatedTokenIndex uint64
-		LastSuccess, LastError                                     time.Time
-		LastErrorMessage                                           string
-	}{})
 }
 
 // resolveLinks completes links that name an object of a kind by ID or by name, and drops repetitions.

@@ -107,6 +107,9 @@ func (h *Handler) tokenCreate(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	t := &body.ACLToken
+	if err := h.mayKeep(t); err != nil {
+		return err
+	}
 	if t.AccessorID == "" {
 		t.AccessorID = made.AccessorID
 	} else if !isUUID(t.AccessorID) {
@@ -180,6 +183,9 @@ func (h *Handler) tokenWrite(w http.ResponseWriter, r *request) error {
 	if accessor == "" || old == nil {
 		return errNoToken
 	}
+	if err := h.mayKeep(old); err != nil {
+		return err
+	}
 	if clone {
 		return h.tokenClone(w, r, old, body.Description)
 	}
@@ -246,6 +252,8 @@ func (h *Handler) tokenDelete(w http.ResponseWriter, r *request) error {
 		return refuse(http.StatusNotFound, "Cannot find token to delete")
 	case t.AccessorID == acl.AnonymousAccessorID:
 		return errors.New("Delete operation not permitted on the anonymous token")
+	case h.secondary() && !t.Local:
+		return h.errPrimary()
 	}
 	return h.applyTrue(w, r, fsm.DeleteTokens([]string{t.AccessorID}), "")
 }

@@ -53,6 +53,8 @@ type Backend interface {
 	// BootstrapACLs makes t the first management token. The error is a state.ErrBootstrapped if there was one before, and the operator
 	// has not allowed another.
 	BootstrapACLs(ctx context.Context, t *record.ACLToken) error
+	// ACLReplication tells how it goes with the ACLs that come from the primary datacenter, where that is another one.
+	ACLReplication() ACLReplication
 	// SetAgentToken sets one of the agent's own tokens; an empty secret removes it.
 	SetAgentToken(ctx context.Context, kind agenttoken.Kind, secret string) error
 	// KVApply performs verb (set, cas, lock, unlock, delete, delete-cas, delete-tree) through Raft, and tells whether its

@@ -33,6 +33,10 @@ type Config struct {
 	DefaultACLPolicy string
 	// DownACLPolicy is shown with tokens, and of no other effect.
 	DownACLPolicy string
+	// PrimaryDatacenter is the one that has the ACLs of all. Default: this one.
+	PrimaryDatacenter string
+	// TokenReplication says that the tokens of the primary come into this datacenter too, and that it may have local ones.
+	TokenReplication bool
 	// CacheDisabled makes ?cached without effect.
 	CacheDisabled bool
 	// HoldTimeout is how long a request waits for a leader. Default 7 seconds.

@@ -16,7 +16,7 @@ import (
 )
 
 // home is the other datacenter that is to answer a request, empty if this one is.
-func (h *Handler) home(rt *route, r *request) (string, error) {
+func (h *Handler) home(rt *route, method string, r *request) (string, error) {
 	if rt.local || rt.wide {
 		return "", nil
 	}
@@ -30,10 +30,13 @@ func (h *Handler) home(rt *route, r *request) (string, error) {
 		}
 		r.Body, name = io.NopCloser(bytes.NewReader(r.body)), datacenterIn(r.body)
 	}
-	if name == h.backend.Datacenter() {
+	if name != "" && name != h.backend.Datacenter() {
+		return name, nil
+	}
+	if m := forward.Of(r.Context()); m != nil && m.Between { // it goes no further, and is told where to ask instead
 		return "", nil
 	}
-	return name, nil
+	return h.homeOf(rt, method, r), nil
 }
 
 // datacenterIn is the datacenter that a body names. What is wrong with a body that cannot be read is for others to say.

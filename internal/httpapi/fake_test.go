@@ -149,6 +149,10 @@ func (f *fakeBackend) SetAgentToken(_ context.Context, kind agenttoken.Kind, sec
 	return f.err
 }
 
+func (f *fakeBackend) ACLReplication() ACLReplication {
+	return ACLReplication{Enabled: true, SourceDatacenter: "primary"}
+}
+
 func (f *fakeBackend) ACLEnabled() bool { return f.rights != nil }
 
 func (f *fakeBackend) RenewSession(context.Context, string) error { return f.err }

@@ -97,7 +97,7 @@ func (h *Handler) seatOf(rt *route, r *request) seat {
 // answer has a request answered by who may: here, or by a server that it is forwarded to. Where there is no leader it waits for one, up
 // to the RPC hold time. It goes on to another server only as long as nothing can have been done.
 func (h *Handler) answer(rt *route, m method, w http.ResponseWriter, r *request) error {
-	home, err := h.home(rt, r)
+	home, err := h.home(rt, m.name, r)
 	if err != nil {
 		return err
 	}

@@ -28,14 +28,25 @@ type ACLConfig struct {
 	Enabled           bool
 	InitialManagement string // secret of the management token that must exist; empty for none
 	ResetFile         string // path of the file that allows another bootstrap; empty for none
+	// Replicate keeps the ACLs level with those of the primary datacenter until ctx ends. It runs while the server leads. Nil: this is the
+	// primary. Elsewhere the leader provides nothing by itself, and ACLs are not bootstrapped.
+	Replicate func(ctx context.Context, s *Server)
 }
 
-// provideACLs makes sure that the policies and tokens exist which ACLs are built on, and replaces the servers' own secret.
+// ErrSecondary is returned for a bootstrap of ACLs where another datacenter has them.
+var ErrSecondary = errors.New("ACLs are bootstrapped in the primary datacenter alone")
+
+// provideACLs makes sure that the policies and tokens exist which ACLs are built on, unless they come from another datacenter, and replaces
+// the servers' own secret.
 func (s *Server) provideACLs() error {
 	if !s.config.ACL.Enabled {
 		return nil
 	}
-	for _, step := range []func() error{s.providePolicies, s.provideManagement, s.provideAnonymous, s.replaceServerSecret} {
+	steps := []func() error{s.replaceServerSecret}
+	if s.config.ACL.Replicate == nil {
+		steps = append(steps, s.providePolicies, s.provideManagement, s.provideAnonymous)
+	}
+	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
 		}
@@ -123,6 +134,9 @@ func (s *Server) reapTokens(now time.Time) {
 // BootstrapACLs makes t the first management token. Once that has happened the error is a [state.ErrBootstrapped], unless the reset
 // file holds the reset index; the file is removed then.
 func (s *Server) BootstrapACLs(ctx context.Context, t *record.ACLToken) error {
+	if s.config.ACL.Replicate != nil {
+		return ErrSecondary
+	}
 	reset := s.resetIndex()
 	result, err := s.Apply(ctx, fsm.Bootstrap(t, reset))
 	if err != nil {

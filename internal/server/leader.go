@@ -58,6 +58,9 @@ func (s *Server) lead(ctx context.Context) (again bool) {
 	defer duties.Wait()
 	defer resign()
 	duties.Go(func() { s.expireSessions(term) })
+	if c := s.config.ACL; c.Enabled && c.Replicate != nil {
+		duties.Go(func() { c.Replicate(term, s) })
+	}
 	if s.pilot != nil {
 		s.pilot.start(term)
 		defer s.pilot.stop()

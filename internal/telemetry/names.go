@@ -49,6 +49,16 @@ func gauge(name, help string) []string   { return define(GaugeKind, name, help) 
 func timer(name, help string) []string   { return define(TimerKind, name, help+" (ms)") }
 func sample(name, help string) []string  { return define(SampleKind, name, help) }
 
+// ReplicationKeys are the metrics of one kind of ACL objects that are taken over from the primary datacenter.
+type ReplicationKeys struct{ Status, Index []string }
+
+func replication(kind string) ReplicationKeys {
+	return ReplicationKeys{
+		Status: gauge("leader.replication.acl-"+kind+".status", "1 if the last replication of ACL "+kind+" from the primary datacenter succeeded, else 0."),
+		Index:  gauge("leader.replication.acl-"+kind+".index", "Index of the primary datacenter up to which its ACL "+kind+" have been replicated."),
+	}
+}
+
 // Keys of what the server's parts record, for go-metrics' functions. Their second text is their documentation, also
 // for Prometheus; where it names labels, they are to be given.
 var (
@@ -62,6 +72,11 @@ var (
 	LeaderBarrier        = timer("leader.barrier", "Time a new leader waits for earlier entries to be applied.")
 	LeaderReconcile      = timer("leader.reconcile", "Time the leader takes to bring the catalog in line with the members.")
 	LeaderReapTombstones = timer("leader.reapTombstones", "Time the leader takes to remove expired tombstones.")
+
+	// Replication has the metrics of each kind of ACL objects.
+	Replication = map[string]ReplicationKeys{
+		"policies": replication("policies"), "roles": replication("roles"), "tokens": replication("tokens"),
+	}
 
 	KVSApply          = timer("kvs.apply", "Time of a write to the KV store.")
 	FSMKVS            = timer("fsm.kvs", "Time the state takes to apply a write to the KV store, by op.")
