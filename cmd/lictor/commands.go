@@ -44,6 +44,11 @@ var commands = map[string]constructor{
 	"snapshot restore":              newSnapshotRestore,
 	"snapshot save":                 newSnapshotSave,
 	"snapshot verify":               newSnapshotVerify,
+	"tls":                           newTLSGroup,
+	"tls ca":                        newTLSCAGroup,
+	"tls ca create":                 newTLSCACreate,
+	"tls cert":                      newTLSCertGroup,
+	"tls cert create":               newTLSCertCreate,
 	"version":                       newVersion,
 }
 

@@ -79,3 +79,45 @@ that state: keep it as safe as the servers themselves.`,
     $ {program} snapshot restore backup.snap`,
 	}}
 }
+
+func newTLSGroup(p *program) cli.Command {
+	return &group{p, manual{
+		synopsis: "Makes certificate authorities and certificates for agents",
+		usage:    "tls <subcommand> [options]",
+		about: `
+Makes what agents need to know each other by TLS: a certificate authority of
+the cluster, and certificates that it signs. No agent is asked.`,
+		examples: `
+    $ {program} tls ca create
+    $ {program} tls cert create -server
+    $ {program} tls cert create -client
+    $ {program} tls cert create -cli`,
+	}}
+}
+
+func newTLSCAGroup(p *program) cli.Command {
+	return &group{p, manual{
+		synopsis: "Makes certificate authorities",
+		usage:    "tls ca <subcommand> [options]",
+		about: `
+Makes the certificate authority of a cluster: a certificate, which every agent
+has, and its key, which signs the certificates of agents.`,
+		examples: `
+    $ {program} tls ca create
+    $ {program} tls ca create -domain=example -name-constraint`,
+	}}
+}
+
+func newTLSCertGroup(p *program) cli.Command {
+	return &group{p, manual{
+		synopsis: "Makes certificates",
+		usage:    "tls cert <subcommand> [options]",
+		about: `
+Makes certificates for servers, client agents and the command line, signed by
+a certificate authority of "tls ca create" or any other.`,
+		examples: `
+    $ {program} tls cert create -server -dc=dc1
+    $ {program} tls cert create -client
+    $ {program} tls cert create -cli`,
+	}}
+}

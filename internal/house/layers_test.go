@@ -19,7 +19,7 @@ type layer struct {
 var layers = []layer{
 	{"commands", false, []string{"cmd/*", "scripts/*", "internal/compare", "internal/clientsuite"}},
 	{"jobs", true, []string{
-		"internal/agent", "internal/backup", "internal/restore", "internal/demo", "internal/soak", "internal/chaos", "internal/drill", "internal/server", "internal/interop",
+		"internal/agent", "internal/backup", "internal/restore", "internal/demo", "internal/soak", "internal/chaos", "internal/walkthrough", "internal/drill", "internal/server", "internal/interop",
 		"internal/election", "internal/registration", "internal/retrieval", "internal/snapshotagent",
 	}},
 	{"concepts", true, []string{
@@ -29,7 +29,7 @@ var layers = []layer{
 		"internal/coordinate", "internal/preparedquery",
 		"internal/telemetry", "internal/userevent", "internal/meshca", "internal/definition", "internal/healthcheck", "internal/localstate",
 		"internal/blobstore", "internal/storetest", "internal/inventory", "internal/scratch", "internal/snapshotconfig",
-		"internal/serverport", "internal/gossip", "internal/history", "internal/forward", "internal/retryjoin", "internal/tlsconf",
+		"internal/serverport", "internal/gossip", "internal/history", "internal/forward", "internal/retryjoin", "internal/tlsconf", "internal/certauthority",
 	}},
 	{"leaves", false, []string{
 		"internal/msgpack", "internal/golden", "internal/tlstest", "internal/testproc", "internal/atomicfile", "internal/version", "internal/progress", "internal/house", "internal/clock",

@@ -316,8 +316,8 @@ func (h *Handler) outgoing(ctx context.Context, rt *route, r *request) (*http.Re
 
 // outgoingBody is the body to forward. One that can be kept is, for another attempt.
 func (h *Handler) outgoingBody(rt *route, r *request) (io.ReadCloser, int64, error) {
-	if r.Body == nil || r.Body == http.NoBody {
-		return r.Body, r.ContentLength, nil
+	if r.Body == nil || r.ContentLength == 0 { // over HTTP/2 a body without content is there all the same
+		return http.NoBody, 0, nil
 	}
 	if rt.impatient {
 		return io.NopCloser(r.Body), r.ContentLength, nil // an attempt that has not sent anything has not read anything, and must not close it

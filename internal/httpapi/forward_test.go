@@ -528,3 +528,14 @@ func TestDiscoveryMaxStale(t *testing.T) {
 		t.Errorf("too old, and not forwarded: %d %s", w.Code, w.Body)
 	}
 }
+
+// Over HTTP/2 a request without content has a body all the same: it is forwarded as one without.
+func TestForwardWithoutContent(t *testing.T) {
+	leader, follower := pair(t, Config{})
+	req := httptest.NewRequest("PUT", "/v1/session/create", struct{ io.Reader }{strings.NewReader("")})
+	req.ContentLength = 0
+	follower.handler.ServeHTTP(httptest.NewRecorder(), req)
+	if got := <-leader.arrived; got.ContentLength != 0 {
+		t.Errorf("%d bytes have arrived", got.ContentLength)
+	}
+}
