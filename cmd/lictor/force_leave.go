@@ -35,7 +35,11 @@ ACLs enabled this needs a token that grants operator:write.`,
 
 Forget the member at once, instead of showing it as left for a while:
 
-    $ {program} force-leave -prune node-7`,
+    $ {program} force-leave -prune node-7
+
+Forget the server of a datacenter that is gone:
+
+    $ {program} force-leave -wan server-1.dc2`,
 			status: []exitStatus{
 				{0, "the member has left, or is alive and stays"},
 				{1, "no such member, wrong arguments, or the agent could not be asked"},
@@ -49,7 +53,7 @@ Forget the member at once, instead of showing it as left for a while:
 func (c *forceLeave) define(fs *flag.FlagSet) {
 	fs.BoolVar(&c.prune, "prune", false, "Forget the member, so that it is no longer listed at all.")
 	fs.BoolVar(&c.wan, "wan", false,
-		"Act on the servers of all datacenters.")
+		"Act on the servers of all datacenters alone, whose names are NODE.DATACENTER. Without it a server leaves that pool too.")
 	c.definePartition(fs)
 }
 

@@ -41,6 +41,12 @@ with. Each member holds one or more: it encrypts with the primary one, and
 understands all of them. A change goes to all members that are alive, and
 fails if one of them could not do it, which is told by name; repeat it then.
 
+Each datacenter has a pool of its own (LAN), and the servers of all of them
+share another (WAN). A list shows, and a change reaches, all of these pools,
+whichever datacenter the agent is in. A datacenter that cannot be reached is
+named, and keeps the others from nothing. One that is gone for good is known
+no longer once its servers have been made to leave: force-leave -wan.
+
 To replace a key, install the new one, use it, and remove the old one. List
 the keys in between, to see that each step has reached every member: [3/3].
 
@@ -71,7 +77,7 @@ func (c *keyring) define(fs *flag.FlagSet) {
 	fs.StringVar(&c.remove, "remove", "", "Take this `key` away from all members. The primary key cannot be removed.")
 	fs.BoolVar(&c.list, "list", false, "Print all keys, each with how many members have it, of how many.")
 	fs.BoolVar(&c.listPrimary, "list-primary", false, "Print all keys that are the primary one of a member.")
-	fs.BoolVar(&c.localOnly, "local-only", false, "With -list or -list-primary: ask the local datacenter alone.")
+	fs.BoolVar(&c.localOnly, "local-only", false, "With -list or -list-primary: ask for the pool of one datacenter alone: the agent's, or that of -datacenter.")
 	fs.UintVar(&c.relayFactor, "relay-factor", 0,
 		"Have each member send its answer through this `number` of others as well, 0 to 5, so that it survives a bad network.")
 	c.formatFlag.define(fs)

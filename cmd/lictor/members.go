@@ -57,7 +57,7 @@ name, with their status: alive, leaving, left, failed or none.`,
 func (c *members) define(fs *flag.FlagSet) {
 	fs.BoolVar(&c.detailed, "detailed", false, "Print all tags of each member. The JSON has them always.")
 	fs.BoolVar(&c.wan, "wan", false,
-		"Print the servers of all datacenters instead.")
+		"Print the servers of all datacenters instead. Only an agent that is a server knows them.")
 	fs.StringVar(&c.status, "status", ".*", "Print only members whose status matches the regular `expression`.")
 	fs.StringVar(&c.filter, "filter", "", "Print only members that match the filter `expression`; the agent evaluates it.")
 	fs.StringVar(&c.segment, "segment", api.AllSegments,

@@ -17,9 +17,10 @@ import (
 )
 
 // startServer runs a real server in this process and points the commands at it.
-func startServer(t *testing.T) {
+func startServer(t *testing.T, args ...string) {
 	t.Helper()
-	flags, err := agentconfig.ParseFlags([]string{"-dev", "-node=srv", fmt.Sprint("-http-port=", freePort(t)), fmt.Sprint("-server-port=", freePort(t)), fmt.Sprint("-serf-lan-port=", freePort(t)), "-serf-wan-port=-1"}, io.Discard)
+	args = append([]string{"-dev", "-node=srv", fmt.Sprint("-http-port=", freePort(t)), fmt.Sprint("-server-port=", freePort(t)), fmt.Sprint("-serf-lan-port=", freePort(t)), "-serf-wan-port=-1"}, args...)
+	flags, err := agentconfig.ParseFlags(args, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,5 +113,41 @@ func TestCommandsAgainstAServer(t *testing.T) {
 	}
 	if got := strings.Join(names, " "); got != "first.snap kept.snap named-1.21.4+lictor.0.1.0-dc1-srv-leader.snap" {
 		t.Errorf("left in the directory: %s", got)
+	}
+}
+
+// The commands for members and keys work between datacenters.
+func TestCommandsBetweenDatacenters(t *testing.T) {
+	first, second := strings.Repeat("a", 42)+"Y=", "b"+strings.Repeat("A", 42)+"="
+	encrypt := fmt.Sprintf("-hcl=encrypt = %q", first)
+	wan := freePort(t)
+	startServer(t, encrypt, fmt.Sprint("-serf-wan-port=", wan))
+	startServer(t, encrypt, fmt.Sprint("-serf-wan-port=", freePort(t)), "-datacenter=dc2")
+	keys := func(title, key string) string {
+		return "==> Gathering installed " + title + "encryption keys...\n\nWAN:\n  " + key + " [2/2]\n\ndc2 (LAN):\n  " + key + " [1/1]\n\ndc1 (LAN):\n  " + key + " [1/1]\n"
+	}
+	for _, c := range []struct {
+		line string
+		want string // a part of what is printed; all of it if it begins with ==>
+	}{
+		{fmt.Sprint("join -wan 127.0.0.1:", wan), "Successfully joined cluster by contacting 1 nodes.\n"},
+		{"members -wan", "srv.dc1"},
+		{"members -wan -detailed", "srv.dc2"},
+		{"info", "serf_wan:\n"},
+		{"keyring -list", keys("", first)},
+		{"keyring -install=" + second, "==> Installing new gossip encryption key...\n"},
+		{"keyring -use=" + second, "==> Changing primary gossip encryption key...\n"},
+		{"keyring -list-primary", keys("primary ", second)},
+		{"keyring -remove=" + first, "==> Removing gossip encryption key...\n"},
+		{"keyring -list", keys("", second)},
+		{"keyring -list -local-only", "==> Gathering installed encryption keys...\n\ndc2 (LAN):\n  " + second + " [1/1]\n"},
+		{"keyring -list -local-only -datacenter=dc1", "==> Gathering installed encryption keys...\n\ndc1 (LAN):\n  " + second + " [1/1]\n"},
+		{"kv put -datacenter=dc1 a 1", "Success! Data written to: a"},
+		{"force-leave -wan srv.dc1", ""},
+	} {
+		got := lictor(words(c.line)...)
+		if got.code != 0 || !strings.Contains(got.out, c.want) || strings.HasPrefix(c.want, "==>") && got.out != c.want {
+			t.Errorf("%s: exit %d\n%s%s\nwant %q", c.line, got.code, got.out, got.err, c.want)
+		}
 	}
 }

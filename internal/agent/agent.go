@@ -173,7 +173,7 @@ func (a *Agent) serverConfig() server.Config {
 	c.RejoinAgeMax = a.config.ServerRejoinAgeMax
 	// A server that is to be stable soon is to be promoted soon.
 	c.AutopilotInterval = min(server.AutopilotInterval, max(a.config.Autopilot.ServerStabilizationTime, time.Second))
-	c.Pool, c.ForceLeave = a.pool, func(name string) error { return a.pool.ForceLeave(name, false) }
+	c.Pool, c.ForceLeave = a.pool, func(name string) error { return a.forceLeave(name, false) }
 	c.FetchStats = func(ctx context.Context, address string) (*server.Stats, error) {
 		stats := new(server.Stats)
 		return stats, a.askServer(ctx, address, statsPath, "", stats)

@@ -209,8 +209,11 @@ func (b *backend) stats() map[string]map[string]string {
 		consul["known_servers"] = strconv.Itoa(len(b.aliveServers()))
 		return all
 	}
-	consul["bootstrap"], consul["known_datacenters"] = strconv.FormatBool(b.config.Bootstrap), "1"
+	consul["bootstrap"], consul["known_datacenters"] = strconv.FormatBool(b.config.Bootstrap), strconv.Itoa(len(b.datacenters()))
 	consul["leader"], consul["leader_addr"] = strconv.FormatBool(b.server.Leading()), b.server.LeaderAddr()
 	all["raft"] = b.server.RaftStats()
+	if b.wan != nil {
+		all["serf_wan"] = b.wan.Stats()
+	}
 	return all
 }

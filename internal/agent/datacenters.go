@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net"
 	"net/http"
@@ -71,7 +72,7 @@ func (b *backend) Send(req *http.Request, to httpapi.Target, m forward.Mark) (*h
 	switch {
 	case err == nil:
 		delete(f.failed, to.Address)
-	case req.Context().Err() == nil:
+	case !errors.Is(req.Context().Err(), context.Canceled): // who asked has not given up, or only for lack of an answer in time
 		if f.failed == nil {
 			f.failed = map[string]time.Time{}
 		}
@@ -119,9 +120,18 @@ func (b *backend) ServersOf(datacenter string) []string {
 
 // Datacenters are those that have servers in the WAN pool. The nearest comes first; those whose distance is not known come last, by name.
 func (a *Agent) datacenters() []string {
-	own, distances := a.config.Datacenter, map[string][]float64{}
+	distances := map[string][]float64{}
 	for _, m := range a.wanMembers() {
 		distances[m.Datacenter] = append(distances[m.Datacenter], a.wanDistance(m.Name))
+	}
+	return nearestFirst(a.config.Datacenter, distances)
+}
+
+// nearestFirst sorts datacenters by the distances of their servers. The own one is among them, and comes first.
+func nearestFirst(own string, distances map[string][]float64) []string {
+	distances = maps.Clone(distances)
+	if distances == nil {
+		distances = map[string][]float64{}
 	}
 	distances[own] = []float64{-1}
 	names := make([]string, 0, len(distances))

@@ -20,7 +20,7 @@ func (b *backend) debugConfig() map[string]any {
 	meta := map[string]string{} // {} in JSON, not null
 	maps.Copy(meta, c.NodeMeta)
 	all := map[string]any{
-		"ACLsEnabled": b.ACLEnabled(), "ACLTokenReplication": c.ACL.TokenReplication, "AdvertiseAddrLAN": c.AdvertiseAddr.String(), "AdvertiseAddrWAN": c.AdvertiseAddr.String(),
+		"ACLsEnabled": b.ACLEnabled(), "ACLTokenReplication": c.ACL.TokenReplication, "AdvertiseAddrLAN": c.AdvertiseAddr.String(), "AdvertiseAddrWAN": c.AdvertiseAddrWAN.String(),
 		"AllowWriteHTTPFrom": texts(c.HTTP.AllowWriteFrom), "AutoReloadConfig": c.AutoReload,
 		"BindAddr": c.BindAddr.String(), "Bootstrap": c.Bootstrap, "BootstrapExpect": c.BootstrapExpect,
 		"CheckOutputMaxSize": c.Checks.OutputMaxSize, "CheckUpdateInterval": c.Checks.UpdateInterval.String(),
@@ -35,9 +35,13 @@ func (b *backend) debugConfig() map[string]any {
 		"MaxQueryTime": c.MaxQueryTime.String(), "NodeID": c.NodeID, "NodeMeta": meta, "NodeName": c.NodeName, "PidFile": c.PIDFile,
 		"PrimaryDatacenter": c.PrimaryDatacenter, "RPCAdvertiseAddr": rpcAdvertise, "RPCBindAddr": rpc, "RPCHoldTimeout": c.RPCHoldTimeout.String(),
 		"SerfAdvertiseAddrLAN": serf, "SerfBindAddrLAN": "tcp://" + c.SerfLAN.String(), "ServerMode": c.Server, "ServerPort": c.ServerPort, "SessionTTLMin": c.SessionTTLMin.String(),
-		"SkipLeaveOnInt": c.SkipLeaveOnInterrupt, "TaggedAddresses": node.TaggedAddresses, "TxnMaxReqLen": c.Limits.TxnMaxSize,
+		"SkipLeaveOnInt": c.SkipLeaveOnInterrupt, "TaggedAddresses": node.TaggedAddresses, "TranslateWANAddrs": c.TranslateWANAddrs, "TxnMaxReqLen": c.Limits.TxnMaxSize,
 		"Revision": version.ReadBuild().Revision, "Version": version.Consul, "VersionMetadata": version.Metadata,
 		"VersionPrerelease": version.Prerelease,
+	}
+	if c.SerfWAN.IsValid() {
+		all["SerfAdvertiseAddrWAN"] = "tcp://" + netip.AddrPortFrom(c.AdvertiseAddrWAN, c.SerfWAN.Port()).String()
+		all["SerfBindAddrWAN"] = "tcp://" + c.SerfWAN.String()
 	}
 	for _, port := range []string{"DNSPort", "GRPCPort", "GRPCTLSPort"} { // what is not served
 		all[port] = -1

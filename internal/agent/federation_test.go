@@ -59,7 +59,7 @@ func (n *node) wanMember(name string, want gossip.Status) {
 func isLocal(endpoint string) bool {
 	_, path, _ := strings.Cut(endpoint, " ")
 	return strings.HasPrefix(path, "/v1/agent/") && !strings.HasPrefix(path, "/v1/agent/connect/") || strings.HasPrefix(path, "/debug/") || path == "/" ||
-		slices.Contains([]string{"/v1/catalog/datacenters", "/v1/coordinate/datacenters", "/v1/event/list"}, path)
+		slices.Contains([]string{"/v1/catalog/datacenters", "/v1/coordinate/datacenters", "/v1/event/list", "/v1/operator/keyring"}, path)
 }
 
 func withDatacenter(path, name string) string {

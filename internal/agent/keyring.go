@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/serf/serf"
 
@@ -30,9 +31,9 @@ var (
 )
 
 // pools are those with encryption, that of all datacenters first.
-func (k keyring) pools() (list []*gossip.Pool) {
+func (k keyring) pools(localOnly bool) (list []*gossip.Pool) {
 	for _, pool := range []*gossip.Pool{k.wan, k.lan} {
-		if pool != nil && pool.Encrypted() {
+		if pool != nil && pool.Encrypted() && !(localOnly && pool == k.wan) {
 			list = append(list, pool)
 		}
 	}
@@ -40,10 +41,7 @@ func (k keyring) pools() (list []*gossip.Pool) {
 }
 
 func (k keyring) List(relayFactor uint8, localOnly bool) (list []httpapi.KeyringPool, err error) {
-	for _, pool := range k.pools() {
-		if localOnly && pool == k.wan {
-			continue
-		}
+	for _, pool := range k.pools(localOnly) {
 		response, err := pool.Keys().ListKeysWithOptions(relayed(relayFactor))
 		if err != nil {
 			return nil, keyFailure(response, err)
@@ -59,34 +57,46 @@ func (k keyring) List(relayFactor uint8, localOnly bool) (list []httpapi.Keyring
 	return list, nil
 }
 
-func (k keyring) Install(key string, relayFactor uint8) error {
-	return k.change((*serf.KeyManager).InstallKeyWithOptions, key, relayFactor)
+func (k keyring) Install(key string, relayFactor uint8, localOnly bool) error {
+	return k.change((*serf.KeyManager).InstallKeyWithOptions, key, relayFactor, localOnly)
 }
 
-func (k keyring) Use(key string, relayFactor uint8) error {
-	return k.change((*serf.KeyManager).UseKeyWithOptions, key, relayFactor)
+func (k keyring) Use(key string, relayFactor uint8, localOnly bool) error {
+	return k.change((*serf.KeyManager).UseKeyWithOptions, key, relayFactor, localOnly)
 }
 
-func (k keyring) Remove(key string, relayFactor uint8) error {
-	return k.change((*serf.KeyManager).RemoveKeyWithOptions, key, relayFactor)
+func (k keyring) Remove(key string, relayFactor uint8, localOnly bool) error {
+	return k.change((*serf.KeyManager).RemoveKeyWithOptions, key, relayFactor, localOnly)
 }
 
-// keyChange is a method of a key manager.
-type keyChange func(*serf.KeyManager, string, *serf.KeyRequestOptions) (*serf.KeyResponse, error)
-
-func (k keyring) change(do keyChange, key string, relayFactor uint8) error {
-	pools := k.pools()
-	if len(pools) == 0 {
+func (k keyring) Check(key string) error {
+	if len(k.pools(false)) == 0 {
 		return errNoKeyring
 	}
 	if _, err := gossip.DecodeKey(key); err != nil {
 		return &badKey{err}
 	}
-	var errs []error
-	for _, pool := range pools {
-		response, err := do(pool.Keys(), key, relayed(relayFactor))
-		errs = append(errs, keyFailure(response, err))
+	return nil
+}
+
+// keyChange is a method of a key manager.
+type keyChange func(*serf.KeyManager, string, *serf.KeyRequestOptions) (*serf.KeyResponse, error)
+
+// change changes all pools at once: the one of all datacenters is slow to answer.
+func (k keyring) change(do keyChange, key string, relayFactor uint8, localOnly bool) error {
+	if err := k.Check(key); err != nil {
+		return err
 	}
+	pools := k.pools(localOnly)
+	errs := make([]error, len(pools))
+	var running sync.WaitGroup
+	for i, pool := range pools {
+		running.Go(func() {
+			response, err := do(pool.Keys(), key, relayed(relayFactor))
+			errs[i] = keyFailure(response, err)
+		})
+	}
+	running.Wait()
 	return errors.Join(errs...)
 }
 

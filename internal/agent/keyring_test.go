@@ -79,14 +79,14 @@ func TestKeyring(t *testing.T) {
 		primary string
 	}{
 		{"at first", func() error { return nil }, "", "a2", "a2"},
-		{"install", func() error { return atA.Install(second, 0) }, "", "a2 b2", "a2"},
-		{"install again", func() error { return atB.Install(second, 1) }, "", "a2 b2", "a2"},
-		{"remove the one in use", func() error { return atA.Remove(first, 0) },
+		{"install", func() error { return atA.Install(second, 0, false) }, "", "a2 b2", "a2"},
+		{"install again", func() error { return atB.Install(second, 1, false) }, "", "a2 b2", "a2"},
+		{"remove the one in use", func() error { return atA.Remove(first, 0, false) },
 			"2/2 nodes reported failure: n1: " + primary + "; n2: " + primary, "a2 b2", "a2"},
-		{"use what nobody has", func() error { return atA.Use(unknown, 0) },
+		{"use what nobody has", func() error { return atA.Use(unknown, 0, false) },
 			"2/2 nodes reported failure: n1: " + missing + "; n2: " + missing, "a2 b2", "a2"},
-		{"use", func() error { return atB.Use(second, 0) }, "", "a2 b2", "b2"},
-		{"remove", func() error { return atA.Remove(first, 0) }, "", "b2", "b2"},
+		{"use", func() error { return atB.Use(second, 0, false) }, "", "a2 b2", "b2"},
+		{"remove", func() error { return atA.Remove(first, 0, false) }, "", "b2", "b2"},
 	} {
 		if err := step.do(); (err != nil || step.err != "") && (err == nil || err.Error() != step.err) {
 			t.Fatalf("%s: %v; want %q", step.name, err, step.err)
@@ -122,7 +122,7 @@ func letters(t *testing.T, keys map[string]int) string {
 func TestKeyringOfBothPools(t *testing.T) {
 	first, second := gossipKey("a"), gossipKey("b")
 	k := keyring{lan: openPool(t, 1, first), wan: openPool(t, 2, first), datacenter: "dc1"}
-	if err := errors.Join(k.Install(second, 0), k.Use(second, 0), k.Remove(first, 0)); err != nil {
+	if err := errors.Join(k.Install(second, 0, false), k.Use(second, 0, false), k.Remove(first, 0, false)); err != nil {
 		t.Fatal(err)
 	}
 	list, err := k.List(0, false)
@@ -138,7 +138,7 @@ func TestKeyringOfBothPools(t *testing.T) {
 func TestKeyringRefusesWhatIsNoKey(t *testing.T) {
 	k := keyringOf(openPool(t, 1, gossipKey("a")))
 	for _, key := range []string{"", "c2hvcnQ=", "not base64!"} {
-		err := k.Install(key, 0)
+		err := k.Install(key, 0, false)
 		var status interface{ HTTPStatus() int }
 		if !errors.As(err, &status) || status.HTTPStatus() != 400 || !strings.HasPrefix(err.Error(), "Invalid key: ") || key != "" && strings.Contains(err.Error(), key) {
 			t.Errorf("%q: %v", key, err)
@@ -153,8 +153,8 @@ func TestKeyringWithoutEncryption(t *testing.T) {
 		if _, err := k.List(0, false); err == nil || err.Error() != "Keyring is empty (encryption not enabled)" {
 			t.Errorf("%s: list: %v", name, err)
 		}
-		for _, change := range []func(string, uint8) error{k.Install, k.Use, k.Remove} {
-			if err := change(gossipKey("a"), 0); err == nil || err.Error() != "No keyring to modify (encryption not enabled)" {
+		for _, change := range []func(string, uint8, bool) error{k.Install, k.Use, k.Remove} {
+			if err := change(gossipKey("a"), 0, false); err == nil || err.Error() != "No keyring to modify (encryption not enabled)" {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

@@ -79,19 +79,20 @@ func unlessUnlimited(limit time.Duration) time.Duration {
 
 func httpConfig(c *agentconfig.Config) (httpapi.Config, error) {
 	h := httpapi.Config{
-		KVMaxValueSize:   int64(c.Limits.KVMaxValueSize),
-		TxnMaxSize:       int64(c.Limits.TxnMaxSize),
-		SessionTTLMin:    c.SessionTTLMin,
-		DefaultQueryTime: c.DefaultQueryTime,
-		MaxQueryTime:     c.MaxQueryTime,
-		ResponseHeaders:  c.HTTP.ResponseHeaders,
-		BlockEndpoints:   c.HTTP.BlockEndpoints,
-		AllowUnprintable: c.HTTP.AllowUnprintablePaths,
-		MaxHeaderBytes:   c.HTTP.MaxHeaderBytes,
-		CacheDisabled:    !c.HTTP.UseCache,
-		DefaultACLPolicy: "allow",
-		DownACLPolicy:    c.ACL.DownPolicy,
-		KeyListPolicy:    c.ACL.KeyListPolicy && c.ACL.Enabled,
+		KVMaxValueSize:    int64(c.Limits.KVMaxValueSize),
+		TxnMaxSize:        int64(c.Limits.TxnMaxSize),
+		SessionTTLMin:     c.SessionTTLMin,
+		DefaultQueryTime:  c.DefaultQueryTime,
+		MaxQueryTime:      c.MaxQueryTime,
+		ResponseHeaders:   c.HTTP.ResponseHeaders,
+		BlockEndpoints:    c.HTTP.BlockEndpoints,
+		AllowUnprintable:  c.HTTP.AllowUnprintablePaths,
+		MaxHeaderBytes:    c.HTTP.MaxHeaderBytes,
+		CacheDisabled:     !c.HTTP.UseCache,
+		DefaultACLPolicy:  "allow",
+		DownACLPolicy:     c.ACL.DownPolicy,
+		KeyListPolicy:     c.ACL.KeyListPolicy && c.ACL.Enabled,
+		TranslateWANAddrs: c.TranslateWANAddrs,
 
 		PrimaryDatacenter: c.PrimaryDatacenter, TokenReplication: c.ACL.TokenReplication,
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -178,7 +179,22 @@ func (b *backend) ForceLeave(node string, prune, wan bool) error {
 		return err
 	}
 	b.log.Info("Force leaving node", "node", node)
-	return pool.ForceLeave(node, prune)
+	if wan {
+		return pool.ForceLeave(node, prune)
+	}
+	return b.forceLeave(node, prune)
+}
+
+// forceLeave makes a failed member one that has left: a server in the pool of all datacenters too.
+func (a *Agent) forceLeave(node string, prune bool) error {
+	if err := a.pool.ForceLeave(node, prune); err != nil || a.wan == nil {
+		return err
+	}
+	name := node + "." + a.config.Datacenter
+	if !slices.ContainsFunc(a.wan.Members(), func(m gossip.Member) bool { return m.Name == name }) {
+		return nil
+	}
+	return a.wan.ForceLeave(name, prune)
 }
 
 // startJoining joins the pools of others, again and again until that succeeds.

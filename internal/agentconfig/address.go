@@ -34,6 +34,7 @@ func setAddresses(s *settings, c *Config) error {
 	case !c.AdvertiseAddrWAN.IsValid():
 		c.AdvertiseAddrWAN = c.AdvertiseAddr
 	}
+	c.TranslateWANAddrs = s.boolean("translate_wan_addrs")
 	if c.TaggedAddresses, err = taggedAddresses(s, c.AdvertiseAddr, c.AdvertiseAddrWAN); err != nil {
 		return err
 	}

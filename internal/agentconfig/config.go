@@ -48,6 +48,8 @@ type Config struct {
 	SerfLAN netip.AddrPort
 	// AdvertiseAddrWAN is the address that servers of other datacenters reach this one by.
 	AdvertiseAddrWAN netip.Addr
+	// TranslateWANAddrs shows what is in other datacenters under the addresses by which it is reached from here.
+	TranslateWANAddrs bool
 	// SerfWAN is where the gossip of the servers of all datacenters listens, not valid if there is none. It advertises AdvertiseAddrWAN
 	// with the same port.
 	SerfWAN netip.AddrPort

@@ -108,3 +108,14 @@ func FuzzProvider(f *testing.F) {
 		}
 	})
 }
+
+// Only servers are in the WAN pool: a client agent that is to join it says that it does not.
+func TestClientsDoNotJoinTheWAN(t *testing.T) {
+	const warning = "retry_join_wan has no effect: this agent is in no WAN pool, which takes a server and ports.serf_wan"
+	for _, flag := range []string{"-retry-join-wan=10.0.0.1", "-join-wan=10.0.0.1", `-hcl=retry_join_wan = ["10.0.0.1"]`} {
+		c, warnings, err := load(t, "-data-dir", t.TempDir(), "-bind=127.0.0.1", "-node=n1", flag)
+		if err != nil || len(c.RetryJoinWAN) > 0 || !slices.Contains(warnings, warning) {
+			t.Errorf("%s: %v, %q, %v", flag, c, warnings, err)
+		}
+	}
+}

@@ -16,7 +16,6 @@ type rule struct {
 
 // Reasons that several keys share.
 const (
-	noWAN      = "WAN federation is not served by this release"
 	noDNS      = "DNS is not served"
 	noGRPC     = "gRPC is not served"
 	noMesh     = "the service mesh is not served"
@@ -28,7 +27,6 @@ const (
 // line. Part of it is outside of the product for good: DNS, gRPC, the mesh, the web UI.
 var notServed = []rule{
 	{key: "protocol", why: "the agents of this release speak one version of the gossip protocol"},
-	{key: "translate_wan_addrs", why: noWAN},
 	{key: "locality", why: "localities are not served"},
 	{key: "cache", why: "the agent cache is not served by this release"},
 	{key: "telemetry.circonus_api_app", why: noCirconus},

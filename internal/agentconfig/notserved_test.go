@@ -34,7 +34,7 @@ var servedKeys = strings.Fields(`node_name node_id node_meta disable_host_node_i
 	acl.token_ttl acl.policy_ttl acl.role_ttl
 	discovery_max_stale advertise_addr_ipv4 advertise_addr_ipv6 tagged_addresses
 	retry_join_wan retry_interval_wan retry_max_wan reconnect_timeout_wan serf_wan ports.serf_wan serf_wan_allowed_cidrs
-	advertise_addr_wan advertise_addr_wan_ipv4 advertise_addr_wan_ipv6
+	advertise_addr_wan advertise_addr_wan_ipv4 advertise_addr_wan_ipv6 translate_wan_addrs
 	gossip_wan.gossip_interval gossip_wan.gossip_nodes gossip_wan.probe_interval gossip_wan.probe_timeout
 	gossip_wan.suspicion_mult gossip_wan.retransmit_mult
 	ports.https addresses.https limits.https_handshake_timeout enable_agent_tls_for_checks server_name
@@ -96,7 +96,7 @@ func TestNotServedWarnings(t *testing.T) {
 	tests := []struct{ name, hcl, want string }{
 		{"cluster", `retry_join = ["a"] retry_max = 3 gossip_lan { gossip_nodes = 4 } serf_lan = "127.0.0.2" disable_coordinates = true
 			tagged_addresses { lan = "127.0.0.1" mine = "x" } discovery_max_stale = "1s" limits { rpc_rate = 5 } rejoin_after_leave = true`, ""},
-		{"WAN", `translate_wan_addrs = true`, "The 'translate_wan_addrs' field is accepted, but WAN federation is not served by this release"},
+		{"WAN", `translate_wan_addrs = true retry_join_wan = ["a"]`, ""},
 		{"WAN without a pool", `retry_join_wan = ["a"] ports { serf_wan = -1 }`, "retry_join_wan has no effect: this agent is in no WAN pool, which takes a server and ports.serf_wan"},
 		{"protocol", `protocol = 3`, "The 'protocol' field is accepted, but the agents of this release speak one version of the gossip protocol"},
 		{"domain", `domain = "lictor."`, "The 'domain' field is accepted, but DNS is not served: it is used in the names of servers in TLS certificates alone"},

@@ -21,7 +21,8 @@ func (m *merge) NotifyMerge(members []*serf.Member) error {
 		case m.wan && !other.Server:
 			return fmt.Errorf("member %q (%s) is no server: the WAN pool is that of servers", other.Name, other.Addr)
 		case !m.wan && s.Tags[tagDatacenter] != m.datacenter:
-			return fmt.Errorf("member %q (%s) is of datacenter %q, and this pool of %q", other.Name, other.Addr, s.Tags[tagDatacenter], m.datacenter)
+			return fmt.Errorf("member %q (%s) is of datacenter %q, and this pool of %q: servers of several datacenters are joined with join -wan or "+
+				"retry_join_wan", other.Name, other.Addr, s.Tags[tagDatacenter], m.datacenter)
 		case other.ID == "":
 			return fmt.Errorf("member %q (%s) has no node ID", other.Name, other.Addr)
 		case other.ID == m.id && other.Name != m.name:

@@ -332,5 +332,12 @@ func (h *Handler) nodeServices(r *request) (*nodeView, []*record.NodeService, ui
 	}
 	views = visible(r, views, func(s *record.NodeService) bool { return r.may(acl.Service, acl.Read, s.Service) })
 	views, err = filtered(r, views)
-	return viewNode(node), views, index, filterError(err)
+	view := viewNode(node)
+	if h.fromAbroad(r, h.backend.Datacenter()) {
+		view.useWAN()
+		for _, s := range views {
+			serviceUsesWAN(s)
+		}
+	}
+	return view, views, index, filterError(err)
 }

@@ -43,6 +43,9 @@ type Config struct {
 	HoldTimeout time.Duration
 	// ForwardTimeout is how long a forwarded request may go without an answer, beside the time that it blocks. Default 1 minute.
 	ForwardTimeout time.Duration
+	// FailoverTimeout is how long a prepared query waits for one other datacenter, half of it for one server there. A datacenter whose
+	// servers are all known to have failed takes no time. Default 6 seconds.
+	FailoverTimeout time.Duration
 	// ForwardRate is how many requests per second are forwarded to other servers, ForwardBurst how many at once. 0 or less is no limit.
 	ForwardRate  float64
 	ForwardBurst int
@@ -61,6 +64,7 @@ const (
 	defaultMaxQueryTime   = 10 * time.Minute
 	defaultHoldTimeout    = 7 * time.Second
 	defaultForwardTimeout = time.Minute
+	defaultFailover       = 6 * time.Second
 )
 
 // withDefaults returns c with each default in its place.
@@ -85,6 +89,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ForwardTimeout <= 0 {
 		c.ForwardTimeout = defaultForwardTimeout
+	}
+	if c.FailoverTimeout <= 0 {
+		c.FailoverTimeout = defaultFailover
 	}
 	if c.DefaultACLPolicy == "" {
 		c.DefaultACLPolicy = "allow"

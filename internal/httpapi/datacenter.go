@@ -20,10 +20,7 @@ func (h *Handler) home(rt *route, method string, r *request) (string, error) {
 	if rt.local || rt.wide {
 		return "", nil
 	}
-	name := r.query.Get("datacenter")
-	if name == "" {
-		name = r.query.Get("dc")
-	}
+	name := r.datacenter()
 	if name == "" && rt.datacenterInBody {
 		if err := h.keepBody(r); err != nil {
 			return "", err
@@ -37,6 +34,14 @@ func (h *Handler) home(rt *route, method string, r *request) (string, error) {
 		return "", nil
 	}
 	return h.homeOf(rt, method, r), nil
+}
+
+// datacenter is the one that the query names, empty without.
+func (r *request) datacenter() string {
+	if name := r.query.Get("datacenter"); name != "" {
+		return name
+	}
+	return r.query.Get("dc")
 }
 
 // datacenterIn is the datacenter that a body names. What is wrong with a body that cannot be read is for others to say.

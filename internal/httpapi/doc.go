@@ -15,8 +15,11 @@
 //   - A request that this agent must not answer goes to who may: to the leader, or from an agent that is no server to any of them
 //     (forward.go). A write is sent again only if it has certainly done nothing. What has been forwarded is never forwarded again.
 //
-// Refused: namespaces and partitions, methods outside a path's list, other datacenters, paths on the block list, writes from networks that
+// Refused: namespaces and partitions, methods outside a path's list, datacenters that nobody knows, paths on the block list, writes from networks that
 // may not write, and what the caller's token does not permit.
+//
+// What takes several datacenters is put together here (inquiry.go): failing prepared queries over, changing gossip keys, summing up usage.
+// A datacenter that does not answer costs a bounded time, and is named where it is missed.
 //
 // A family of endpoints is a file with a table of [route] values: kv.go, snapshot.go, status.go, agent.go, operator.go, catalog.go.
 package httpapi

@@ -213,7 +213,7 @@ func (h *Handler) forward(rt *route, w http.ResponseWriter, r *request, to Targe
 	if err != nil {
 		return err
 	}
-	repeatable := r.Method == http.MethodGet
+	repeatable := r.Method == http.MethodGet || rt.internal
 	if !repeatable {
 		changed = nil
 	}
@@ -303,15 +303,19 @@ func (h *Handler) outgoing(ctx context.Context, rt *route, r *request) (*http.Re
 		"Upgrade", "Proxy-Connection", "Expect", "Content-Length"} {
 		out.Header.Del(name)
 	}
-	secret := secretOf(r)
-	if secret == "" {
-		secret = h.backend.AgentToken(agenttoken.Default)
-	}
-	if secret == "" {
-		secret = acl.AnonymousSecretID // the other agent's own default token is not this one's
-	}
-	out.Header.Set("X-Consul-Token", secret)
+	out.Header.Set("X-Consul-Token", h.secretToSend(r))
 	return out.WithContext(ctx), nil
+}
+
+// secretToSend is the token that what is sent on behalf of a request carries: its own, or this agent's.
+func (h *Handler) secretToSend(r *request) string {
+	if secret := secretOf(r); secret != "" {
+		return secret
+	}
+	if secret := h.backend.AgentToken(agenttoken.Default); secret != "" {
+		return secret
+	}
+	return acl.AnonymousSecretID // the other agent's own default token is not this one's
 }
 
 // outgoingBody is the body to forward. One that can be kept is, for another attempt.

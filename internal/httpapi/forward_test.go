@@ -46,6 +46,7 @@ type fakeMember struct {
 
 	datacenter string              // empty for dc1
 	abroad     map[string][]string // addresses of servers, by datacenter
+	known      []string            // datacenters; nil for the own one
 	sent       []Target            // where requests were sent
 }
 
@@ -131,7 +132,9 @@ func (m *fakeMember) AgentToken(kind agenttoken.Kind) string { return m.tokens[k
 func (m *fakeMember) NodeName() string                       { return m.name }
 func (m *fakeMember) Self() AgentSelf                        { return AgentSelf{Config: AgentConfig{NodeName: m.name}} }
 func (m *fakeMember) Send(req *http.Request, to Target, mark forward.Mark) (*http.Response, error) {
+	m.role.Lock()
 	m.sent = append(m.sent, to)
+	m.role.Unlock()
 	return m.transport.Send(req, to.Address, mark)
 }
 func (m *fakeMember) Datacenter() string {
@@ -139,6 +142,12 @@ func (m *fakeMember) Datacenter() string {
 		return m.fakeBackend.Datacenter()
 	}
 	return m.datacenter
+}
+func (m *fakeMember) Datacenters() []string {
+	if m.known == nil {
+		return m.fakeBackend.Datacenters()
+	}
+	return m.known
 }
 func (m *fakeMember) ServersOf(datacenter string) []string { return m.abroad[datacenter] }
 

@@ -117,7 +117,7 @@ func (h *Handler) admit(req *http.Request) (*route, error) {
 			return nil, errBlocked
 		}
 	}
-	if r := h.lookup(name); r != nil {
+	if r := h.lookup(name); r != nil && !(r.internal && forward.Of(req.Context()) == nil) {
 		return r, nil
 	}
 	if h.lookup(name+"/") != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/lictor-dr/lictor/internal/acl"
@@ -12,26 +13,42 @@ import (
 
 // fakeKeyring notes what it is told to do.
 type fakeKeyring struct {
+	mu    sync.Mutex // guards calls
 	calls []string
 	pools []KeyringPool
 	err   error
 }
 
-func (k *fakeKeyring) call(verb, key string, relay uint8) error {
+// Check takes any key but one that begins with bad.
+func (k *fakeKeyring) Check(key string) error {
+	if strings.HasPrefix(key, "bad") {
+		return badRequest("Invalid key")
+	}
+	return nil
+}
+
+func (k *fakeKeyring) call(verb, key string, relay uint8, localOnly bool) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if localOnly {
+		verb += " local"
+	}
 	k.calls = append(k.calls, fmt.Sprintf("%s %s %d", verb, key, relay))
 	return k.err
 }
 
 func (k *fakeKeyring) List(relay uint8, localOnly bool) ([]KeyringPool, error) {
-	verb := "list"
-	if localOnly {
-		verb = "list local"
-	}
-	return k.pools, k.call(verb, "", relay)
+	return k.pools, k.call("list", "", relay, localOnly)
 }
-func (k *fakeKeyring) Install(key string, relay uint8) error { return k.call("install", key, relay) }
-func (k *fakeKeyring) Use(key string, relay uint8) error     { return k.call("use", key, relay) }
-func (k *fakeKeyring) Remove(key string, relay uint8) error  { return k.call("remove", key, relay) }
+func (k *fakeKeyring) Install(key string, relay uint8, localOnly bool) error {
+	return k.call("install", key, relay, localOnly)
+}
+func (k *fakeKeyring) Use(key string, relay uint8, localOnly bool) error {
+	return k.call("use", key, relay, localOnly)
+}
+func (k *fakeKeyring) Remove(key string, relay uint8, localOnly bool) error {
+	return k.call("remove", key, relay, localOnly)
+}
 
 func TestKeyring(t *testing.T) {
 	const path = "/v1/operator/keyring"
@@ -64,7 +81,9 @@ func TestKeyring(t *testing.T) {
 		{"no body", "PUT", "", "", nil, nil, 400, "Request decode failed: unexpected end of JSON input", ""},
 		{"not a key", "PUT", "", `{"Key":7}`, nil, nil, 400, "Request decode failed: json: cannot unmarshal number into Go struct field .Key of type string", ""},
 		{"other method", "PATCH", "", "", nil, nil, 405, "method PATCH not allowed", ""},
-		{"another datacenter", "GET", "?dc=dc9", "", nil, nil, 500, "No path to datacenter", ""},
+		{"a datacenter that nobody knows", "GET", "?dc=dc9&local-only", "", nil, nil, 500, "No path to datacenter", ""},
+		{"a change is for all datacenters", "PUT", "?dc=dc9", `{"Key":"k"}`, nil, nil, 200, "", "use k 0"},
+		{"no key at all", "PUT", "", `{"Key":"bad"}`, nil, nil, 400, "Invalid key", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFake()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	uuid "github.com/hashicorp/go-uuid"
@@ -29,6 +30,13 @@ func list[T any](h *Handler, w http.ResponseWriter, r *request, get func(Store, 
 	if err != nil {
 		return filterError(err)
 	}
+	if h.fromAbroad(r, h.backend.Datacenter()) {
+		for _, x := range found {
+			if v, ok := any(x).(translatable); ok {
+				v.useWAN()
+			}
+		}
+	}
 	h.setServed(w, r, index)
 	return writeJSON(w, r, found)
 }
@@ -41,6 +49,19 @@ func nodeMetaParam(r *request) (map[string]string, error) {
 		wanted[key] = value
 	}
 	return wanted, nil
+}
+
+// flagParam reads a parameter that is on if it is there, unless it says that it is not.
+func flagParam(r *request, name string) (bool, error) {
+	text := r.query.Get(name)
+	if text == "" {
+		return r.has(name), nil
+	}
+	on, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, badRequest("Invalid value for %s: %q is neither true nor false", name, text)
+	}
+	return on, nil
 }
 
 // contains tells whether all pairs of wanted are in m.

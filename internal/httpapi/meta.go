@@ -29,6 +29,9 @@ func commonHeaders(cfg Config) map[string][]string {
 	for name, value := range cfg.ResponseHeaders {
 		all.Set(name, value)
 	}
+	if cfg.TranslateWANAddrs {
+		all["X-Consul-Translate-Addresses"] = headerTrue
+	}
 	maps.Copy(all, http.Header{
 		"Vary":                        {"Accept-Encoding"},
 		"X-Consul-Default-Acl-Policy": {cfg.DefaultACLPolicy},

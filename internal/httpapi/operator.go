@@ -1,19 +1,24 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
+	"sync"
+	"time"
 
 	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/preparedquery"
 	"github.com/lictor-dr/lictor/internal/state"
 )
 
+const usagePath = "/v1/operator/usage"
+
 func (h *Handler) operatorRoutes() []route {
 	return []route{
 		{path: "/v1/operator/raft/configuration", methods: []method{{http.MethodGet, h.raftConfiguration}}},
 		{path: "/v1/operator/raft/peer", methods: []method{{http.MethodDelete, h.raftPeerRemove}}},
 		{path: "/v1/operator/raft/transfer-leader", methods: []method{{http.MethodPost, h.raftTransferLeader}}},
-		{path: "/v1/operator/usage", methods: []method{{http.MethodGet, h.operatorUsage}}},
+		{path: usagePath, methods: []method{{http.MethodGet, h.operatorUsage}}},
 	}
 }
 
@@ -85,9 +90,41 @@ func usageOf(s Store, watch *state.Watch) (uint64, serviceUsage) {
 	return index, u
 }
 
-// operatorUsage answers for this datacenter, with global too: there is no other one.
+// usageTimeout is how long another datacenter may take to tell its usage.
+const usageTimeout = 20 * time.Second
+
+// usageElsewhere adds what the other datacenters tell to usage. A sum that one of them is missing from says little, and does not show it:
+// if one fails, all of it does.
+func (h *Handler) usageElsewhere(r *request, usage map[string]serviceUsage) error {
+	var mu sync.Mutex
+	return h.everywhere(func(datacenter string) error {
+		if datacenter == h.backend.Datacenter() {
+			return nil
+		}
+		var told struct{ Usage map[string]serviceUsage }
+		if _, err := h.inquire(r.Context(), r, datacenter, inquiry{
+			method: http.MethodGet, path: asFresh(usagePath, r), secret: h.secretToSend(r), limit: usageTimeout,
+		}, &told); err != nil {
+			return err
+		}
+		its, ok := told.Usage[datacenter]
+		if !ok {
+			return errors.New("it answers without its own usage")
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		usage[datacenter] = its
+		return nil
+	})
+}
+
+// operatorUsage answers for this datacenter or, with global, for all of them.
 func (h *Handler) operatorUsage(w http.ResponseWriter, r *request) error {
 	if err := r.need(acl.Operator, acl.Read, ""); err != nil {
+		return err
+	}
+	global, err := flagParam(r, "global")
+	if err != nil {
 		return err
 	}
 	var usage serviceUsage
@@ -98,11 +135,17 @@ func (h *Handler) operatorUsage(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	all := map[string]serviceUsage{h.backend.Datacenter(): usage}
+	if global {
+		if err := h.usageElsewhere(r, all); err != nil {
+			return err
+		}
+	}
 	h.setServed(w, r, index)
 	meta := h.queryMeta(r)
 	meta.Index = max(index, 1)
 	return writeJSON(w, r, struct {
 		Usage map[string]serviceUsage
 		preparedquery.QueryMeta
-	}{map[string]serviceUsage{h.backend.Datacenter(): usage}, meta})
+	}{all, meta})
 }

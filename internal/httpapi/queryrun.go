@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-metrics"
 
 	"github.com/lictor-dr/lictor/internal/acl"
+	"github.com/lictor-dr/lictor/internal/forward"
 	"github.com/lictor-dr/lictor/internal/preparedquery"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
@@ -67,7 +68,7 @@ func (h *Handler) lookUpPreparedQuery(r *request, idOrName string) (Store, *reco
 	return store, q, err
 }
 
-// A querySource is what a prepared query finds as far as a caller may see it. No other datacenter can be reached.
+// A querySource is what a prepared query finds as far as a caller may see it, here and in other datacenters.
 type querySource struct {
 	h     *Handler
 	store Store
@@ -95,6 +96,9 @@ func (s *querySource) Coordinates(node string) []record.Coordinate {
 }
 
 func (s *querySource) NodeAt(ip string) string {
+	if ip == "" {
+		return ""
+	}
 	_, nodes := s.store.Nodes(nil)
 	for _, n := range nodes {
 		if n.Address == ip {
@@ -102,14 +106,6 @@ func (s *querySource) NodeAt(ip string) string {
 		}
 	}
 	return ""
-}
-
-func (s *querySource) Datacenters(context.Context) ([]string, error) {
-	return []string{s.h.backend.Datacenter()}, nil
-}
-
-func (s *querySource) Remote(context.Context, string, *record.PreparedQuery, preparedquery.Options) (*preparedquery.Result, error) {
-	return nil, errNoPathToDC
 }
 
 // preparedQueryExecute runs a query with the rights of its token or, if it has none, with the caller's.
@@ -133,17 +129,23 @@ func (h *Handler) preparedQueryExecute(w http.ResponseWriter, r *request, idOrNa
 	if err != nil {
 		return err
 	}
-	views := make([]*healthView, 0, len(result.Nodes))
-	for _, x := range result.Nodes {
-		views = append(views, viewResult(x))
+	views := viewResults(result.Nodes)
+	if h.fromAbroad(r, result.Datacenter) {
+		for _, v := range views {
+			v.useWAN()
+		}
 	}
 	h.setServed(w, &as, 1)
 	return writeJSON(w, r, result.Answer(views, h.queryMeta(&as)))
 }
 
-// viewResult is an instance as queries show it: as the health endpoints do, but with the checks' tags as they are stored.
-func viewResult(x preparedquery.Instance) *healthView {
-	return &healthView{viewNode(x.Node), viewService(x.Service), notNil(x.Checks)}
+// viewResults are instances as queries show them: as the health endpoints do, but with the checks' tags as they are stored.
+func viewResults(instances []preparedquery.Instance) []*healthView {
+	views := make([]*healthView, 0, len(instances))
+	for _, x := range instances {
+		views = append(views, &healthView{viewNode(x.Node), viewService(x.Service), notNil(x.Checks)})
+	}
+	return views
 }
 
 // executeOptions reads the parameters of an execution.
@@ -151,7 +153,7 @@ func (h *Handler) executeOptions(r *request) (preparedquery.Options, error) {
 	o := preparedquery.Options{
 		Datacenter: h.backend.Datacenter(),
 		Agent:      preparedquery.Agent{Datacenter: h.backend.Datacenter(), Node: h.agentNode(r)},
-		ClientIP:   clientIP(r),
+		ClientIP:   h.clientIP(r),
 		Near:       r.query.Get("near"),
 		Logger:     h.log,
 	}
@@ -171,8 +173,12 @@ func (h *Handler) executeOptions(r *request) (preparedquery.Options, error) {
 	return o, nil
 }
 
-// clientIP is where a request came from, empty if that is no IP address.
-func clientIP(r *request) string {
+// clientIP is where a request came from, empty if that is no IP address, or one in another datacenter: a node here that has the same is
+// another one.
+func (h *Handler) clientIP(r *request) string {
+	if m := forward.Of(r.Context()); m != nil && m.Datacenter != h.backend.Datacenter() {
+		return ""
+	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return ""

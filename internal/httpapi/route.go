@@ -22,6 +22,7 @@ type route struct {
 	anyServer, impatient, reads bool
 	wide                        bool // of all datacenters: one in the request is not looked at
 	datacenterInBody            bool // unless the query names one
+	internal                    bool // for other agents alone, and such that it may be asked twice
 	methods                     []method
 	handler                     http.Handler // made by Handler.handler
 }
@@ -53,7 +54,7 @@ func (h *Handler) routes() []route {
 	return slices.Concat(h.kvRoutes(), h.snapshotRoutes(), h.statusRoutes(), h.agentRoutes(), h.operatorRoutes(), h.catalogRoutes(),
 		h.healthRoutes(), h.sessionRoutes(), h.txnRoutes(), h.coordinateRoutes(), h.meshRoutes(),
 		h.agentMemberRoutes(), h.agentServiceRoutes(), h.agentCheckRoutes(), h.preparedQueryRoutes(), h.autopilotRoutes(),
-		h.metricsRoutes(), h.eventRoutes(), h.aclRoutes(), h.profilingRoutes(), h.keyringRoutes(),
+		h.metricsRoutes(), h.eventRoutes(), h.aclRoutes(), h.profilingRoutes(), h.keyringRoutes(), h.internalRoutes(),
 		[]route{{path: "/", local: true, open: true, methods: []method{{http.MethodGet, h.root}}}})
 }
 

@@ -154,7 +154,7 @@ func (s *Server) takeOffice(ctx context.Context) bool {
 // startTerm makes sure that the state is up to date, and that everything is there which a leader has to provide.
 func (s *Server) startTerm() error {
 	began, term := time.Now(), s.raft.CurrentTerm()
-	err := s.raft.Barrier(barrierTimeout).Error()
+	err := s.settle(s.raft.Barrier(barrierTimeout))
 	metrics.MeasureSince(telemetry.LeaderBarrier, began)
 	if err != nil {
 		return fmt.Errorf("barrier: %w", err)
@@ -197,10 +197,22 @@ func (s *Server) correctAddress() error {
 // applyInternal applies an entry that is the leader's own.
 func (s *Server) applyInternal(entry []byte) error {
 	f := s.raft.Apply(entry, barrierTimeout)
-	if err := f.Error(); err != nil {
+	if err := s.settle(f); err != nil {
 		return fmt.Errorf("apply: %w", err)
 	}
 	return f.Response().(fsm.Result).Err
+}
+
+// settle waits for what Raft was asked for. Raft may end without an answer to what it has taken in last: that counts as its end.
+func (s *Server) settle(f raft.Future) error {
+	answered := make(chan error, 1)
+	go func() { answered <- f.Error() }()
+	select {
+	case err := <-answered:
+		return err
+	case <-s.down:
+		return raft.ErrRaftShutdown
+	}
 }
 
 // reapTombstones removes tombstones that are older than their time. Ages are the leader's own measure: it marks the index that

@@ -44,6 +44,7 @@ type Server struct {
 	fellows atomic.Pointer[map[raft.ServerID]fellow] // the servers in the pool
 
 	stop context.CancelFunc
+	down chan struct{} // closed once Raft has ended
 	done sync.WaitGroup
 }
 
@@ -62,6 +63,7 @@ func New(config Config) (*Server, error) {
 		renewed: make(chan struct{}, 1),
 		moved:   make(chan struct{}, 1),
 		leader:  leaderWatch{changed: make(chan struct{})},
+		down:    make(chan struct{}),
 	}
 	var err error
 	if s.disk, err = openDisk(config.Dir, config.Logger); err != nil {
@@ -210,6 +212,7 @@ func (s *Server) Datacenter() string { return s.config.Datacenter }
 func (s *Server) Close() error {
 	s.stop()
 	err := s.raft.Shutdown().Error()
+	close(s.down)
 	s.fsm.Close()
 	s.done.Wait()
 	return errors.Join(err, s.disk.close())
