@@ -66,7 +66,10 @@ func (h *Handler) answerElsewhere(datacenter string, rt *route, w http.ResponseW
 		if !errors.Is(err, ErrNotLeader) {
 			return err
 		}
-		failed = fmt.Errorf("%w (%w)", errNoPathToDC, errors.Unwrap(err))
+		if unreached := new(unreachedError); errors.As(err, &unreached) {
+			err = unreached.cause
+		}
+		failed = fmt.Errorf("%w (%w)", errNoPathToDC, err)
 		h.log.Warn("a server of another datacenter cannot be reached", "datacenter", datacenter, "server", address, "error", err)
 	}
 	return failed

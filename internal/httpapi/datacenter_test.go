@@ -187,7 +187,7 @@ func TestServersOfAnotherDatacenterFail(t *testing.T) {
 	f.leader1.abroad["dc2"] = []string{"127.0.0.1:1", "127.0.0.1:2"}
 	began := time.Now()
 	w := ask(f.leader1.handler, "PUT", "/v1/snapshot?dc=dc2", "an archive")
-	if w.Code != 500 || !strings.HasPrefix(w.Body.String(), "No path to datacenter (") || time.Since(began) > 5*time.Second {
+	if w.Code != 500 || !strings.HasPrefix(w.Body.String(), "No path to datacenter (reach server 127.0.0.1:2: ") || time.Since(began) > 5*time.Second {
 		t.Errorf("nobody can be reached: %d %s after %s", w.Code, w.Body, time.Since(began))
 	}
 }

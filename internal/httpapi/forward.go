@@ -256,10 +256,16 @@ func (h *Handler) forwardFailed(r *request, to Target, err, cause error, repeata
 		h.backend.LeaderIs("")
 	}
 	if repeatable || forward.Unsent(err) {
-		return fmt.Errorf("%w (%w)", ErrNotLeader, err)
+		return &unreachedError{err}
 	}
 	return fmt.Errorf("rpc error making call: %w; what was asked for may have been done or not: look before asking again", err)
 }
+
+// An unreachedError is [ErrNotLeader] for a server that does not answer: another one may be asked.
+type unreachedError struct{ cause error }
+
+func (e *unreachedError) Error() string   { return fmt.Sprintf("%v (%v)", ErrNotLeader, e.cause) }
+func (e *unreachedError) Unwrap() []error { return []error{ErrNotLeader, e.cause} }
 
 // watchForward ends a forwarded request that gets no answer in time, or whose answer would come from a server that leads no more. What
 // it returns is to be called once there is an answer.
