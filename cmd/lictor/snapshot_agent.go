@@ -98,7 +98,7 @@ func (c *snapshotAgent) run(args []string) int {
 	if err != nil {
 		return c.fail("Error starting snapshot agent: %s", err)
 	}
-	client, err := connectionOf(config).client(c.program)
+	client, connected, err := connectionOf(config).clientAndConfig(c.program)
 	if err != nil {
 		return c.fail("Error connecting to Consul agent: %s", err)
 	}
@@ -107,6 +107,7 @@ func (c *snapshotAgent) run(args []string) int {
 		return c.fail("Error starting snapshot agent: %s", err)
 	}
 	defer closer.Close()
+	renew(connected, log)
 	a, err := snapshotagent.Open(context.Background(), config, client, log)
 	if err != nil {
 		return c.fail("Error starting snapshot agent: %s", err)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/gossip"
+	"github.com/lictor-dr/lictor/internal/tlstest"
 )
 
 // patience is how long a condition may take to come true on a machine that has other things to do.
@@ -26,7 +27,8 @@ type cluster struct {
 	network *network
 	hcl     []string // of all agents
 	nodes   []*node
-	abroad  *cluster // another datacenter; nil without
+	abroad  *cluster    // another datacenter; nil without
+	ca      *tlstest.CA // of mutual TLS on the server port; nil without TLS
 }
 
 // A node is an agent that can be stopped and started again.
@@ -39,14 +41,22 @@ type node struct {
 	client  *http.Client
 
 	httpPort, serverPort, serfPort int
-	wanPort                        int // -1 without a WAN pool
+	wanPort                        int    // -1 without a WAN pool
+	tls                            string // the node's stanza; empty without TLS
 }
 
 // startCluster starts servers s1, s2, … that found a cluster, and client agents c1, c2, …, and waits until all of them are in the catalog.
 // hcl is in the configuration of all.
 func startCluster(t *testing.T, servers, clients int, hcl ...string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, network: newNetwork(), hcl: hcl}
+	c := &cluster{t: t, network: newNetwork(), hcl: hcl, ca: suiteCA(t)}
+	c.found(servers, clients)
+	return c
+}
+
+// found starts the agents of a new cluster, and waits until all of them are in the catalog.
+func (c *cluster) found(servers, clients int) {
+	c.t.Helper()
 	for i := range servers {
 		c.add(fmt.Sprint("s", i+1), "-server", fmt.Sprint("-bootstrap-expect=", servers))
 	}
@@ -57,7 +67,6 @@ func startCluster(t *testing.T, servers, clients int, hcl ...string) *cluster {
 		n.start()
 	}
 	c.settled()
-	return c
 }
 
 // add makes a node that has not been started.
@@ -66,6 +75,9 @@ func (c *cluster) add(name string, args ...string) *node {
 	n := &node{cluster: c, name: name, dir: c.t.TempDir(), args: args, client: &http.Client{Transport: &http.Transport{}, Timeout: patience}}
 	n.newPorts()
 	n.wanPort = -1
+	if c.ca != nil {
+		n.secure(c.ca.Issue(c.t, tlstest.Options{DNSNames: []string{n.certificateName()}}))
+	}
 	c.nodes = append(c.nodes, n)
 	c.t.Cleanup(func() {
 		if n.Agent != nil {
@@ -128,6 +140,9 @@ func (n *node) open() *Agent {
 	if n.cluster.abroad != nil && n.isServer() {
 		other := n.cluster.abroad.nodes[0]
 		args = append(args, fmt.Sprint("-retry-join-wan=127.0.0.1:", other.wanPort), "-retry-interval-wan=200ms")
+	}
+	if n.tls != "" {
+		args = append(args, "-hcl="+n.tls)
 	}
 	for _, hcl := range n.cluster.hcl {
 		args = append(args, "-hcl="+hcl)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/gossip"
+	"github.com/lictor-dr/lictor/internal/tlstest"
 )
 
 // quickWAN lets the WAN pool see failures soon.
@@ -18,9 +19,15 @@ const quickWAN = `gossip_wan { gossip_interval = "20ms" probe_interval = "500ms"
 // hcl is in the configuration of all.
 func startFederation(t *testing.T, hcl ...string) (dc1, dc2 *cluster) {
 	t.Helper()
+	return startFederationOver(t, suiteCA(t), hcl...)
+}
+
+// startFederationOver starts a federation over mutual TLS, or over none where there is no authority.
+func startFederationOver(t *testing.T, ca *tlstest.CA, hcl ...string) (dc1, dc2 *cluster) {
+	t.Helper()
 	network := newNetwork()
-	dc1 = &cluster{t: t, network: network, hcl: append(slices.Clone(hcl), quickWAN)}
-	dc2 = &cluster{t: t, network: network, hcl: append(slices.Clone(hcl), quickWAN, `datacenter = "dc2"`), abroad: dc1}
+	dc1 = &cluster{t: t, network: network, ca: ca, hcl: append(slices.Clone(hcl), quickWAN)}
+	dc2 = &cluster{t: t, network: network, ca: ca, hcl: append(slices.Clone(hcl), quickWAN, `datacenter = "dc2"`), abroad: dc1}
 	for i := range 3 {
 		dc1.add(fmt.Sprint("s", i+1), "-server", "-bootstrap-expect=3").wanPort = stablePort(t)
 	}

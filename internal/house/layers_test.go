@@ -19,7 +19,7 @@ type layer struct {
 var layers = []layer{
 	{"commands", false, []string{"cmd/*", "scripts/*", "internal/compare", "internal/clientsuite"}},
 	{"jobs", true, []string{
-		"internal/agent", "internal/backup", "internal/restore", "internal/demo", "internal/soak", "internal/chaos", "internal/walkthrough", "internal/drill", "internal/server", "internal/interop",
+		"internal/agent", "internal/backup", "internal/restore", "internal/demo", "internal/soak", "internal/chaos", "internal/walkthrough", "internal/tlsmatrix", "internal/drill", "internal/server", "internal/interop",
 		"internal/election", "internal/registration", "internal/retrieval", "internal/snapshotagent",
 	}},
 	{"concepts", true, []string{

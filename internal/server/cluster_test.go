@@ -20,8 +20,9 @@ import (
 // peer is one server of a cluster in this process. Its server is nil while it is stopped.
 type peer struct {
 	*Server
-	config Config
-	port   *serverport.Port
+	config  Config
+	port    *serverport.Port
+	answers *holding // of other servers to its Raft
 }
 
 // start starts a server on a port of its own, or on the one it had before.
@@ -35,7 +36,8 @@ func (m *peer) start(t *testing.T) {
 	if m.port, err = serverport.Listen(address, hclog.NewNullLogger()); err != nil {
 		t.Fatal(err)
 	}
-	m.config.Address, m.config.Stream = m.port.Addr().String(), m.port.RaftStream("dc1", nil)
+	m.answers = &holding{StreamLayer: m.port.RaftStream("dc1", nil)}
+	m.config.Address, m.config.Stream = m.port.Addr().String(), m.answers
 	if m.Server, err = New(m.config); err != nil {
 		m.port.Close()
 		t.Fatal(err)

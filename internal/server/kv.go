@@ -36,15 +36,27 @@ func (s *Server) ConsistentRead(ctx context.Context) error {
 }
 
 // confirmLeadership makes sure, with a quorum, that this server leads. The error is [ErrNoLeader] if it does not, or not any more.
+//
+// Raft's own word for it is not enough: it takes any answer that comes in meanwhile, also one to a heartbeat of before, which may have
+// waited here, while this process was held, for longer than the others needed to elect another leader. And it counts servers without a vote.
 func (s *Server) confirmLeadership() error {
-	err := s.raft.VerifyLeader().Error()
-	switch {
-	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipLost):
-		return s.noLeader()
-	case err != nil:
-		return fmt.Errorf("confirm leadership: %w", err)
+	for began := time.Now(); ; {
+		err := s.raft.VerifyLeader().Error()
+		switch {
+		case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipLost):
+			return s.noLeader()
+		case err != nil:
+			return fmt.Errorf("confirm leadership: %w", err)
+		}
+		configuration := s.raft.GetConfiguration()
+		if err := configuration.Error(); err != nil {
+			return fmt.Errorf("confirm leadership: %w", err)
+		}
+		servers, heartbeat := configuration.Configuration().Servers, s.config.HeartbeatTimeout/10
+		if s.contacts.await(servers, raft.ServerID(s.config.NodeID), s.raft.CurrentTerm(), began, heartbeat) {
+			return nil
+		} // each round has Raft send heartbeats; without a quorum it ends when the leader's lease does
 	}
-	return nil
 }
 
 // ApplyKV applies an operation on the KV table through Raft and tells whether its condition held. It returns when the effect is

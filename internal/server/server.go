@@ -30,6 +30,8 @@ type Server struct {
 	disk  *disk
 	snaps *snapstore.Store
 
+	contacts *contacts
+
 	restoring    sync.Mutex                // held by the one restore that may run
 	leading      atomic.Bool               // leader, and ready to serve
 	leadingSince atomic.Pointer[time.Time] // nil: it does not lead
@@ -45,6 +47,7 @@ type Server struct {
 
 	stop context.CancelFunc
 	down chan struct{} // closed once Raft has ended
+	end  sync.Once     // closes it
 	done sync.WaitGroup
 }
 
@@ -64,6 +67,8 @@ func New(config Config) (*Server, error) {
 		moved:   make(chan struct{}, 1),
 		leader:  leaderWatch{changed: make(chan struct{})},
 		down:    make(chan struct{}),
+
+		contacts: newContacts(),
 	}
 	var err error
 	if s.disk, err = openDisk(config.Dir, config.Logger); err != nil {
@@ -134,10 +139,11 @@ func (s *Server) transport() interface {
 		_, alone := raft.NewInmemTransport(raft.ServerAddress(s.config.Address))
 		return alone
 	}
-	return raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+	network := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: s.config.Stream, MaxPool: raftPool, MaxRPCsInFlight: raftInFlight, Timeout: raftTimeout, Logger: s.log.Named("raft.transport"),
 		ServerAddressProvider: s.addressProvider(),
 	})
+	return &watched{network, s.contacts}
 }
 
 func (s *Server) raftConfig(id raft.ServerID) *raft.Config {
@@ -212,7 +218,7 @@ func (s *Server) Datacenter() string { return s.config.Datacenter }
 func (s *Server) Close() error {
 	s.stop()
 	err := s.raft.Shutdown().Error()
-	close(s.down)
+	s.end.Do(func() { close(s.down) })
 	s.fsm.Close()
 	s.done.Wait()
 	return errors.Join(err, s.disk.close())
