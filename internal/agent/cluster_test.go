@@ -359,8 +359,11 @@ func (c *cluster) settled() {
 	}
 	for _, n := range running {
 		eventually(c.t, n.name+" knows all others", func() (bool, any) {
-			alive := 1 + len(n.aliveOthers())
-			return alive >= len(running), alive
+			var seen []string
+			for _, m := range n.pool.Members() {
+				seen = append(seen, m.Name+" "+m.Status.String())
+			}
+			return 1+len(n.aliveOthers()) >= len(running), seen
 		})
 	}
 	leader := c.leader()
