@@ -280,7 +280,7 @@ func TestCheckThatWasPausedAsksAgain(t *testing.T) {
 		}
 		return false
 	})
-	if err := term.Check(t.Context()); err != nil || asked != 2 {
+	if err := term.Check(t.Context()); err != nil || asked < 2 {
 		t.Errorf("check: %v after %d reads", err, asked)
 	}
 	f.fail(func(w http.ResponseWriter, r *http.Request) bool {
