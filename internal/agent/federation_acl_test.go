@@ -12,7 +12,7 @@ import (
 // startFederationWithACLs is startFederation with ACLs: dc1 is the primary, and dc2 takes its ACLs over, tokens too.
 func startFederationWithACLs(t *testing.T) (dc1, dc2 *cluster) {
 	t.Helper()
-	dc1, dc2 = startFederation(t, aclsOfCluster, `primary_datacenter = "dc1"`, replicatesTokens)
+	dc1, dc2 = startFederation(t, aclsOfCluster, `primary_datacenter = "dc1" autopilot { cleanup_dead_servers = false }`, replicatesTokens)
 	level(dc1.leader(), dc2.named("s4"))
 	return dc1, dc2
 }
