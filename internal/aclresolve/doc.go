@@ -8,5 +8,6 @@
 // What has been resolved is remembered until tokens, policies or roles change, for a bounded number of secrets.
 //
 // An agent without the replicated state has a [Remote] instead: it asks a server for a token's [Parts], goes by them for a while, and by
-// what down_policy says if no server answers.
+// what down_policy says if no server answers. A server of a secondary datacenter has one beside the state: for what it does not know it asks
+// the primary. Tokens in its state that are not local count only if they are replicated from there.
 package aclresolve

@@ -178,12 +178,10 @@ func (b *backend) ServerCoordinates() []coordinate.Datacenter {
 	return all
 }
 
-var errNoPathToDC = errors.New("No path to datacenter")
-
 // askDatacenter asks servers of another datacenter, one after the other, for what they serve on their port. token may be empty. The answer
 // of the first that can be reached counts.
 func (a *Agent) askDatacenter(ctx context.Context, datacenter, path, token string, answer any) error {
-	failed := errNoPathToDC
+	failed := httpapi.ErrNoPathToDC
 	for _, address := range (&backend{a}).ServersOf(datacenter) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, path, nil)
 		if err != nil {
@@ -200,28 +198,17 @@ func (a *Agent) askDatacenter(ctx context.Context, datacenter, path, token strin
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		failed = fmt.Errorf("%w (%w)", errNoPathToDC, err)
+		failed = fmt.Errorf("%w (%w)", httpapi.ErrNoPathToDC, err)
 	}
 	return failed
 }
 
-// A statusError is a server's word that it does not answer a question as hoped.
-type statusError struct {
-	address, path string
-	status        int
-	text          string
-}
-
-func (e *statusError) Error() string {
-	return fmt.Sprintf("server %s answers %s with %d: %s", e.address, e.path, e.status, e.text)
-}
-
-// readAnswer reads the JSON in a server's answer, and closes that. Another status than 200 is a [statusError].
+// readAnswer reads the JSON in a server's answer, and closes that. Another status than 200 is an error with what it says.
 func readAnswer(resp *http.Response, address, path string, answer any) error {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
-		return &statusError{address, path, resp.StatusCode, strings.TrimSpace(string(text))}
+		return fmt.Errorf("server %s answers %s with %d: %s", address, path, resp.StatusCode, strings.TrimSpace(string(text)))
 	}
 	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
 		return fmt.Errorf("read the answer of server %s to %s: %w", address, path, err)

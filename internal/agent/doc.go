@@ -3,7 +3,8 @@
 //
 // Every agent is a member of the gossip pool of its datacenter, and servers of the one of all datacenters (pool.go). Servers have a port
 // for each other and for clients' requests (port.go). A client agent keeps its own services, checks and tokens, and nothing of the
-// replicated state: it asks servers, about tokens too.
+// replicated state: it asks servers, about tokens too. Servers send what is for another datacenter to one of its servers (datacenters.go), and
+// take over the ACLs of the primary one (acl_replication.go). What is said over the ports is TLS as far as the configuration says (tls.go).
 //
 // [Open] locks the data directory and settles the node's ID; [Agent.Start] opens everything else, and [Agent.Close] closes it
 // again, in the reverse order. What can be changed while the agent runs, [Agent.Reload] changes; [Agent.Reread] reads the configuration

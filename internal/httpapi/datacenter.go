@@ -1,11 +1,9 @@
 package httpapi
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
@@ -25,7 +23,7 @@ func (h *Handler) home(rt *route, method string, r *request) (string, error) {
 		if err := h.keepBody(r); err != nil {
 			return "", err
 		}
-		r.Body, name = io.NopCloser(bytes.NewReader(r.body)), datacenterIn(r.body)
+		name = datacenterIn(r.body)
 	}
 	if name != "" && name != h.backend.Datacenter() {
 		return name, nil
@@ -57,10 +55,10 @@ func datacenterIn(body []byte) string {
 // sent goes no further.
 func (h *Handler) answerElsewhere(datacenter string, rt *route, w http.ResponseWriter, r *request) error {
 	if m := forward.Of(r.Context()); m != nil && m.Between {
-		return errNoPathToDC
+		return ErrNoPathToDC
 	}
 	metrics.IncrCounterWithLabels(telemetry.RPCCrossDC, 1, []metrics.Label{{Name: "datacenter", Value: datacenter}})
-	var failed error = errNoPathToDC
+	var failed error = ErrNoPathToDC
 	for _, address := range h.backend.ServersOf(datacenter) {
 		err := h.forward(rt, w, r, Target{datacenter, address}, nil)
 		if !errors.Is(err, ErrNotLeader) {
@@ -69,7 +67,7 @@ func (h *Handler) answerElsewhere(datacenter string, rt *route, w http.ResponseW
 		if unreached := new(unreachedError); errors.As(err, &unreached) {
 			err = unreached.cause
 		}
-		failed = fmt.Errorf("%w (%w)", errNoPathToDC, err)
+		failed = fmt.Errorf("%w (%w)", ErrNoPathToDC, err)
 		h.log.Warn("a server of another datacenter cannot be reached", "datacenter", datacenter, "server", address, "error", err)
 	}
 	return failed

@@ -13,7 +13,8 @@
 //   - An archive that cannot be sent to its end breaks the connection, so that no client takes it for whole.
 //   - Tokens never reach the log.
 //   - A request that this agent must not answer goes to who may: to the leader, or from an agent that is no server to any of them
-//     (forward.go). A write is sent again only if it has certainly done nothing. What has been forwarded is never forwarded again.
+//     (forward.go). A write is sent again only if it has certainly done nothing. What has been forwarded is not forwarded again inside a
+//     datacenter, nor out of one that it has been sent to (datacenter.go).
 //
 // Refused: namespaces and partitions, methods outside a path's list, datacenters that nobody knows, paths on the block list, writes from networks that
 // may not write, and what the caller's token does not permit.

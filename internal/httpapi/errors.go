@@ -26,13 +26,15 @@ func badRequest(format string, args ...any) error {
 }
 
 // The errors that do not depend on the request.
+// ErrNoPathToDC says that no server of a datacenter is known, or none can be reached.
+var ErrNoPathToDC = refuse(http.StatusInternalServerError, "No path to datacenter")
+
 var (
 	errUnknownEndpoint = refuse(http.StatusNotFound, "Invalid URL path: not a recognized HTTP API endpoint\n")
 	errOutsideAPI      = refuse(http.StatusNotFound, "Invalid URL path: if attempting to use the HTTP API, ensure the path starts with '/v1/'\n")
 	errBlocked         = refuse(http.StatusForbidden, "Endpoint is blocked by agent configuration")
 	errWriteNetwork    = refuse(http.StatusForbidden, "Access is restricted: http_config.allow_write_http_from does not list the network of this client")
 	errMalformedQuery  = refuse(http.StatusInternalServerError, "")
-	errNoPathToDC      = refuse(http.StatusInternalServerError, "No path to datacenter")
 	errMissingKey      = badRequest("Missing key name")
 	errUnprintable     = badRequest("the path contains an unprintable character; set disable_http_unprintable_char_filter to allow such keys")
 )

@@ -130,7 +130,7 @@ func (h *Handler) answer(rt *route, m method, w http.ResponseWriter, r *request)
 			return err
 		}
 		if r.body != nil {
-			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(r.body)), int64(len(r.body))
+			r.rewind()
 		}
 	}
 }
@@ -335,27 +335,23 @@ func (h *Handler) outgoingBody(rt *route, r *request) (io.ReadCloser, int64, err
 	if err := h.keepBody(r); err != nil {
 		return nil, 0, err
 	}
-	return io.NopCloser(bytes.NewReader(r.body)), int64(len(r.body)), nil
+	return r.Body, r.ContentLength, nil
 }
 
-// keepBody reads a request's body, so that it can be read more than once.
+// keepBody reads a request's body, so that it can be read once more.
 func (h *Handler) keepBody(r *request) error {
-	if r.body != nil {
-		return nil
+	if r.body == nil {
+		if _, err := readBody(r, max(h.cfg.KVMaxValueSize, h.cfg.TxnMaxSize, maxRequestBody, maxEventPayload), ""); err != nil {
+			return err
+		}
 	}
-	limit := max(h.cfg.KVMaxValueSize, h.cfg.TxnMaxSize, maxRequestBody, maxEventPayload)
-	if r.ContentLength > limit {
-		return tooLarge(fmt.Sprintf("%d bytes", r.ContentLength), limit, "")
-	}
-	body, err := readUpTo(r.Body, r.ContentLength, limit)
-	if errors.Is(err, errTooLong) {
-		return tooLarge(fmt.Sprintf("more than %d bytes", limit), limit, "")
-	}
-	if err != nil {
-		return badRequest("failed to read the request's body: %v", err)
-	}
-	r.body = body
+	r.rewind()
 	return nil
+}
+
+// rewind makes a body that has been read readable from its beginning.
+func (r *request) rewind() {
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(r.body)), int64(len(r.body))
 }
 
 // relay sends another server's answer to the client.

@@ -44,12 +44,12 @@ type inquiry struct {
 }
 
 // inquire has another datacenter answer: the first of its servers that does. The answer is JSON. An error is that datacenter's word, with
-// its status, or errNoPathToDC with the reason.
+// its status, or ErrNoPathToDC with the reason.
 func (h *Handler) inquire(ctx context.Context, r *request, datacenter string, q inquiry, answer any) (http.Header, error) {
 	metrics.IncrCounterWithLabels(telemetry.RPCCrossDC, 1, []metrics.Label{{Name: "datacenter", Value: datacenter}})
 	limited, cancel := context.WithTimeout(ctx, q.limit)
 	defer cancel()
-	var failed error = errNoPathToDC
+	var failed error = ErrNoPathToDC
 	for _, address := range h.backend.ServersOf(datacenter) {
 		header, err := h.inquireOf(limited, r, Target{datacenter, address}, q, answer)
 		if refused := new(statusError); err == nil || errors.As(err, &refused) {
@@ -58,7 +58,7 @@ func (h *Handler) inquire(ctx context.Context, r *request, datacenter string, q 
 		if ctx.Err() != nil { // nobody waits any more
 			return nil, ctx.Err()
 		}
-		failed = fmt.Errorf("%w (%w)", errNoPathToDC, err)
+		failed = fmt.Errorf("%w (%w)", ErrNoPathToDC, err)
 		h.log.Warn("a server of another datacenter cannot be reached", "datacenter", datacenter, "server", address, "error", err)
 		if limited.Err() != nil {
 			break

@@ -46,7 +46,7 @@
 // # Goroutines
 //
 // Raft owns its own. One goroutine follows leadership, and does what a new leader has to do: confirm the state with a barrier,
-// write what must exist, follow the members, and reap tombstones; it owns autopilot's and that of sessions, for as long as the term
-// lasts. One logs who leads. One follows the pool: it keeps addresses, founds the cluster that is expected, and wakes the leader. With
+// write what must exist, follow the members, and reap tombstones; it owns autopilot's, that of sessions, and in a secondary
+// datacenter that of the replication of ACLs, for as long as the term lasts. One logs who leads. One follows the pool: it keeps addresses, founds the cluster that is expected, and wakes the leader. With
 // RejoinAgeMax one writes that the server runs. Close waits for all of them.
 package server
