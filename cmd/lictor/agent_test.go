@@ -16,6 +16,7 @@ import (
 
 	"github.com/lictor-dr/lictor/internal/agent"
 	"github.com/lictor-dr/lictor/internal/agentconfig"
+	"github.com/lictor-dr/lictor/internal/testproc"
 )
 
 // running is an agent's process that runs in this one.
@@ -50,7 +51,7 @@ func runAgent(t *testing.T) *running {
 	file := filepath.Join(t.TempDir(), "agent.hcl")
 	r := &running{file: file, signals: make(chan os.Signal), code: make(chan int, 1), log: &lockedBuffer{}}
 	r.configure(t, "")
-	ports := []string{fmt.Sprint("-http-port=", freePort(t)), fmt.Sprint("-server-port=", freePort(t)), fmt.Sprint("-serf-lan-port=", freePort(t)), "-serf-wan-port=-1"}
+	ports := []string{fmt.Sprint("-http-port=", testproc.FreePort(t)), fmt.Sprint("-server-port=", testproc.FreePort(t)), fmt.Sprint("-serf-lan-port=", testproc.FreePort(t)), "-serf-wan-port=-1"}
 	flags, err := agentconfig.ParseFlags(append(ports, "-dev", "-node=srv", "-config-file="+file), io.Discard)
 	if err != nil {
 		t.Fatal(err)

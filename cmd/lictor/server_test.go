@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"strings"
 	"testing"
@@ -14,12 +12,13 @@ import (
 	"github.com/lictor-dr/lictor/internal/agent"
 	"github.com/lictor-dr/lictor/internal/agentconfig"
 	"github.com/lictor-dr/lictor/internal/golden"
+	"github.com/lictor-dr/lictor/internal/testproc"
 )
 
 // startServer runs a real server in this process and points the commands at it.
 func startServer(t *testing.T, args ...string) {
 	t.Helper()
-	args = append([]string{"-dev", "-node=srv", fmt.Sprint("-http-port=", freePort(t)), fmt.Sprint("-server-port=", freePort(t)), fmt.Sprint("-serf-lan-port=", freePort(t)), "-serf-wan-port=-1"}, args...)
+	args = append([]string{"-dev", "-node=srv", fmt.Sprint("-http-port=", testproc.FreePort(t)), fmt.Sprint("-server-port=", testproc.FreePort(t)), fmt.Sprint("-serf-lan-port=", testproc.FreePort(t)), "-serf-wan-port=-1"}, args...)
 	flags, err := agentconfig.ParseFlags(args, io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -47,16 +46,6 @@ func startServer(t *testing.T, args ...string) {
 		}
 	}
 	t.Fatal("the server has no leader")
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // Every command that talks to a server works with one of our own.
@@ -120,9 +109,9 @@ func TestCommandsAgainstAServer(t *testing.T) {
 func TestCommandsBetweenDatacenters(t *testing.T) {
 	first, second := strings.Repeat("a", 42)+"Y=", "b"+strings.Repeat("A", 42)+"="
 	encrypt := fmt.Sprintf("-hcl=encrypt = %q", first)
-	wan := freePort(t)
+	wan := testproc.FreePort(t)
 	startServer(t, encrypt, fmt.Sprint("-serf-wan-port=", wan))
-	startServer(t, encrypt, fmt.Sprint("-serf-wan-port=", freePort(t)), "-datacenter=dc2")
+	startServer(t, encrypt, fmt.Sprint("-serf-wan-port=", testproc.FreePort(t)), "-datacenter=dc2")
 	keys := func(title, key string) string {
 		return "==> Gathering installed " + title + "encryption keys...\n\nWAN:\n  " + key + " [2/2]\n\ndc2 (LAN):\n  " + key + " [1/1]\n\ndc1 (LAN):\n  " + key + " [1/1]\n"
 	}

@@ -24,24 +24,15 @@ import (
 	"github.com/lictor-dr/lictor/internal/digest"
 	"github.com/lictor-dr/lictor/internal/drill"
 	"github.com/lictor-dr/lictor/internal/record"
+	"github.com/lictor-dr/lictor/internal/testproc"
 )
 
 const testdata = "../../testdata/consul-1.21.4"
 
 // freePort returns a port on which nobody listens at the moment.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 func load(t *testing.T, args ...string) *agentconfig.Config {
 	t.Helper()
-	args = append([]string{"-bind=127.0.0.1", "-node=test", "-hcl=performance { raft_multiplier = 1 }", fmt.Sprint("-http-port=", freePort(t)), fmt.Sprint("-server-port=", freePort(t)), fmt.Sprint("-serf-lan-port=", freePort(t)), "-serf-wan-port=-1"}, args...)
+	args = append([]string{"-bind=127.0.0.1", "-node=test", "-hcl=performance { raft_multiplier = 1 }", fmt.Sprint("-http-port=", testproc.FreePort(t)), fmt.Sprint("-server-port=", testproc.FreePort(t)), fmt.Sprint("-serf-lan-port=", testproc.FreePort(t)), "-serf-wan-port=-1"}, args...)
 	flags, err := agentconfig.ParseFlags(args, io.Discard)
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/lictor-dr/lictor/internal/testproc"
 	"github.com/lictor-dr/lictor/internal/tlstest"
 )
 
@@ -34,7 +35,7 @@ func startSecured(t *testing.T, hcl string, args ...string) *secured {
 	t.Helper()
 	s := &secured{ca: tlstest.NewCA(t), file: filepath.Join(t.TempDir(), "tls.hcl"), logged: &syncBuffer{}}
 	s.configure(t, hcl, s.ca, s.ca.Issue(t, tlstest.Options{}))
-	args = append([]string{"-dev", "-config-file=" + s.file, fmt.Sprint("-https-port=", freePort(t))}, args...)
+	args = append([]string{"-dev", "-config-file=" + s.file, fmt.Sprint("-https-port=", testproc.FreePort(t))}, args...)
 	a, err := Open(load(t, args...))
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +146,7 @@ func TestStopWithABlockedQueryOverHTTP2(t *testing.T) {
 	ca := tlstest.NewCA(t)
 	cert := ca.Issue(t, tlstest.Options{})
 	hcl := strings.ReplaceAll("-hcl="+httpsOnly, "%s", fmt.Sprintf("cert_file = %q key_file = %q", cert.CertFile, cert.KeyFile))
-	a, err := Open(load(t, "-dev", fmt.Sprint("-https-port=", freePort(t)), hcl))
+	a, err := Open(load(t, "-dev", fmt.Sprint("-https-port=", testproc.FreePort(t)), hcl))
 	if err != nil {
 		t.Fatal(err)
 	}

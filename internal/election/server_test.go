@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/lictor-dr/lictor/internal/agent"
 	"github.com/lictor-dr/lictor/internal/agentconfig"
+	"github.com/lictor-dr/lictor/internal/testproc"
 )
 
 // A server is a Lictor server in this process, that can be started again with its state.
@@ -26,23 +26,13 @@ type server struct {
 	agent   *agent.Agent
 }
 
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 func newServer(t *testing.T, args ...string) *server {
 	t.Helper()
-	port := freePort(t)
+	port := testproc.FreePort(t)
 	s := &server{t: t, address: fmt.Sprint("127.0.0.1:", port)}
 	s.args = append([]string{"-bind=127.0.0.1", "-node=test", "-server", "-bootstrap-expect=1", "-data-dir=" + t.TempDir(),
-		"-hcl=performance { raft_multiplier = 1 }", fmt.Sprint("-http-port=", port), fmt.Sprint("-server-port=", freePort(t)), fmt.Sprint("-serf-lan-port=", freePort(t)), "-serf-wan-port=-1",
-		fmt.Sprint("-serf-lan-port=", freePort(t)), "-serf-wan-port=-1", "-hcl=ports { serf_wan = -1 }"}, args...)
+		"-hcl=performance { raft_multiplier = 1 }", fmt.Sprint("-http-port=", port), fmt.Sprint("-server-port=", testproc.FreePort(t)), fmt.Sprint("-serf-lan-port=", testproc.FreePort(t)), "-serf-wan-port=-1",
+		fmt.Sprint("-serf-lan-port=", testproc.FreePort(t)), "-serf-wan-port=-1", "-hcl=ports { serf_wan = -1 }"}, args...)
 	s.start()
 	t.Cleanup(s.stop)
 	return s

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
@@ -32,20 +33,39 @@ func WithLictor(variable string, use func(binary string) int) int {
 	return use(binary)
 }
 
-// FreePorts finds n ports of the loopback interface, below those that the system hands out to clients.
+// handedOut holds the ports that this process has got: a test may take one up much later than it asked for it.
+var handedOut sync.Map
+
+// FreePorts finds n ports of the loopback interface that nobody listens on, with TCP or UDP, below those that the system hands out to
+// clients. None is handed out twice.
 func FreePorts(t testing.TB, n int) (ports []int) {
 	t.Helper()
 	for tries := 0; len(ports) < n; tries++ {
-		if tries == 200 {
+		if tries == 200+n {
 			t.Fatal("no free ports found")
 		}
 		port := 10000 + rand.IntN(20000)
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		address := fmt.Sprintf("127.0.0.1:%d", port)
+		stream, err := net.Listen("tcp", address)
 		if err != nil {
 			continue
 		}
-		defer l.Close() // none is found twice
+		stream.Close()
+		packets, err := net.ListenPacket("udp", address)
+		if err != nil {
+			continue
+		}
+		packets.Close()
+		if _, taken := handedOut.LoadOrStore(port, true); taken {
+			continue
+		}
 		ports = append(ports, port)
 	}
 	return ports
+}
+
+// FreePort finds one port, as FreePorts does.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	return FreePorts(t, 1)[0]
 }
