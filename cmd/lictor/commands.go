@@ -41,6 +41,7 @@ var commands = map[string]constructor{
 	"snapshot get":                  newSnapshotGet,
 	"snapshot inspect":              newSnapshotInspect,
 	"snapshot list":                 newSnapshotList,
+	"snapshot prune":                newSnapshotPrune,
 	"snapshot restore":              newSnapshotRestore,
 	"snapshot save":                 newSnapshotSave,
 	"snapshot verify":               newSnapshotVerify,

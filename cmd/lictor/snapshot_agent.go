@@ -39,9 +39,14 @@ func newSnapshotAgent(p *program) cli.Command {
 			about: `
 Takes snapshots of a datacenter by an interval, stores them on local disk, in
 S3, Azure Blob Storage or Google Cloud Storage, in several places if you like,
-and deletes the oldest. Any number of agents may run: one of them holds a lock
+and deletes old ones. Any number of agents may run: one of them holds a lock
 and takes the snapshots, the others wait to take over. With -interval=0 one
 snapshot is taken, without the lock.
+
+What stays is the newest -retain, or what the rules -keep-last, -keep-hourly
+and so on keep; "snapshot prune -dry-run" shows it. If the state shrinks by
+more than -max-shrink at once, nothing is deleted until "snapshot prune
+-accept-collapse": the log, /health and a metric say so.
 
 A snapshot counts once it is proven: it is read to its last record, uploaded,
 read back from where it is stored, and rebuilt in a throw-away engine by a

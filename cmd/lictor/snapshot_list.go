@@ -37,7 +37,8 @@ Azure Blob Storage or Google Cloud Storage, newest first, with their proof:
     lost      an entry without its archive
     damaged   the entry cannot be read, or the archive has another size
 
-Clusters may share a store; -cluster leaves the others out.`,
+Clusters may share a store; -cluster leaves the others out. A snapshot whose
+state has collapsed stops the deletion of old ones: a warning says so.`,
 			examples: `
     $ {program} snapshot list -store=/srv/snapshots
     $ {program} snapshot list -store='s3://bucket?region=eu-west-1'
@@ -67,6 +68,7 @@ type listed struct {
 	Destination string
 	Location    string
 	Reason      string           `json:",omitempty"` // why it is not proven
+	Collapse    string           `json:",omitempty"` // what its state has lost, for which nothing is deleted
 	Entry       *inventory.Entry `json:",omitempty"`
 }
 
@@ -91,10 +93,13 @@ func (c *snapshotList) run(args []string) int {
 			code = c.fail("Error listing snapshots: %s", err)
 			continue
 		}
+		lost := c.collapses(store, inv)
 		for _, list := range [][]inventory.Backup{inv.Backups, inv.Bad} {
 			for i := range list {
 				if b := &list[i]; c.cluster == "" || b.Entry != nil && b.Entry.Cluster == c.cluster {
-					all = append(all, show(store, b))
+					one := show(store, b)
+					one.Collapse = lost[b.Name]
+					all = append(all, one)
 				}
 			}
 		}
@@ -104,6 +109,25 @@ func (c *snapshotList) run(args []string) int {
 	}
 	c.table(all)
 	return code
+}
+
+// collapses warns of states that have shrunk too much, and returns what was lost by the name of the archive.
+func (c *snapshotList) collapses(store blobstore.Store, inv *inventory.Inventory) map[string]string {
+	lost := map[string]string{}
+	for _, cluster := range inv.Clusters() {
+		if c.cluster != "" && c.cluster != cluster {
+			continue
+		}
+		all := inv.Collapses(cluster, c.maxShrink())
+		for _, one := range all {
+			lost[one.Name] = one.String()
+		}
+		if len(all) > 0 {
+			c.warn("nothing of cluster %s is deleted from %s any more: %s; if that is meant: %s snapshot prune -accept-collapse",
+				printable(cluster), store, all[0], c.name)
+		}
+	}
+	return lost
 }
 
 func (c *snapshotList) table(all []listed) {

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/lictor-dr/lictor/internal/blobstore"
+	"github.com/lictor-dr/lictor/internal/retention"
 	"github.com/lictor-dr/lictor/internal/snapshotagent"
 	"github.com/lictor-dr/lictor/internal/snapshotconfig"
 )
@@ -19,7 +20,8 @@ type storeFlags struct {
 	files   []string
 	cluster string
 
-	configured *snapshotconfig.Config // of the files, once they have been opened; nil without
+	configured *snapshotconfig.Config      // of the files, once they have been opened; nil without
+	keep       []snapshotagent.Destination // likewise: the stores, with what is kept in each
 }
 
 func (s *storeFlags) define(fs *flag.FlagSet) {
@@ -59,6 +61,7 @@ func (s *storeFlags) open(ctx context.Context, p *program) ([]blobstore.Store, e
 	if err != nil {
 		return nil, err
 	}
+	s.keep = destinations
 	var stores []blobstore.Store
 	for _, d := range destinations {
 		stores = append(stores, d.Store)
@@ -81,6 +84,14 @@ func (s *storeFlags) config() (*snapshotconfig.Config, error) {
 	}
 	config, _, err := snapshotconfig.Load(flags)
 	return config, err
+}
+
+// maxShrink is by how many percent a state may shrink at once.
+func (s *storeFlags) maxShrink() int {
+	if s.configured == nil {
+		return retention.MaxShrink
+	}
+	return s.configured.MaxShrink
 }
 
 // closeStores closes stores that were only read.

@@ -14,9 +14,15 @@
 //
 // An entry says which cluster its backup is of. [Plan] names for deletion only what an entry gives to the cluster asked for: never an
 // archive without an entry, with a damaged one, with one of a newer format, or of another cluster; and never the newest proven backup.
+// Which of the others stay is the business of package retention.
 // [Prune] reads each entry once more before it deletes, and deletes the archive before its entry. In the other order, a crash would
 // leave an archive that nobody owns and nobody ever deletes. In this one it leaves an entry without an archive, which is never shown as
 // a backup, and which the next run deletes because it is older than what is kept.
+//
+// A backup that holds much less than the proven one before it is a [Collapse]. What it was compared with is in its entry, written at the
+// commit: deletions cannot make a collapse out of many small steps, and no crash loses one. The next backup is compared with the same one, so
+// that the norm moves only when somebody says so: until [AcceptCollapse], Prune deletes nothing. That the state grows again changes nothing
+// about it.
 //
 // [SetAside] marks the entry bad before anything is moved, so that nothing on the way looks like a good backup.
 //

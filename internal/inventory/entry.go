@@ -77,6 +77,11 @@ type Entry struct {
 	// Confirmed is when the cluster was last found to hold still what is in the backup, and no other was made because of that.
 	Confirmed *time.Time `json:"confirmed,omitempty"`
 
+	// Previous is what it was compared with: the proven backup before it, or the last one whose size is not in doubt.
+	Previous *Compared `json:"previous,omitempty"`
+	// CollapseAccepted is when an operator said that it has shrunk for a good reason.
+	CollapseAccepted *time.Time `json:"collapse_accepted,omitempty"`
+
 	Writer  string `json:"writer"`            // program and version
 	Rebuilt bool   `json:"rebuilt,omitempty"` // made from the archive, after the backup was taken
 
@@ -135,6 +140,8 @@ func (e *Entry) checkContent() error {
 		return fmt.Errorf("essence %q", e.Essence)
 	case e.Committed.IsZero():
 		return errors.New("no time of commit")
+	case e.Previous != nil && (number(e.Previous.ID) == 0 || e.Previous.Records < 0 || e.Previous.StateSize < 0):
+		return fmt.Errorf("previous id %q with %d records, %d bytes of state", e.Previous.ID, e.Previous.Records, e.Previous.StateSize)
 	}
 	last := -1
 	for _, c := range e.Census {

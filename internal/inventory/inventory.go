@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/blobstore"
@@ -31,6 +33,17 @@ func (b *Backup) Good() bool {
 
 // Proven tells whether this is a backup that was proven.
 func (b *Backup) Proven() bool { return b.Good() && b.Entry.Proof == Proven }
+
+// Time is when the backup was begun, by the clock of who made it; by its ID if no entry says.
+func (b *Backup) Time() time.Time {
+	switch e := b.Entry; {
+	case e != nil && !e.Started.IsZero():
+		return e.Started
+	case e != nil && !e.Saved.IsZero():
+		return e.Saved
+	}
+	return IDTime(b.ID)
+}
 
 // of tells whether the entry gives the backup to a cluster.
 func (b *Backup) of(cluster string) bool { return b.Entry != nil && b.Entry.Cluster == cluster }
@@ -108,15 +121,9 @@ func (inv *Inventory) first(match func(*Backup) bool) *Backup {
 	return nil
 }
 
-// newestFirst sorts by ID.
+// newestFirst sorts by ID. These are numbers without leading zeros, or nothing.
 func newestFirst(list []Backup) {
 	slices.SortFunc(list, func(a, b Backup) int {
-		switch m, n := number(a.ID), number(b.ID); {
-		case m > n:
-			return -1
-		case m < n:
-			return 1
-		}
-		return 0
+		return cmp.Or(cmp.Compare(len(b.ID), len(a.ID)), strings.Compare(b.ID, a.ID))
 	})
 }

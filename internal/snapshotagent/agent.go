@@ -74,6 +74,7 @@ type Settings struct {
 	MaxAge        time.Duration // of the last proven backup: above it /health answers 503
 	SkipUnchanged bool
 	DrillEvery    int // every n-th backup is rebuilt; 1 and less for each
+	MaxShrink     int // percent that the state may shrink from one backup to the next: more stops all deletion; 0 for any
 
 	Source       backup.Source
 	Prover       Prover
@@ -164,7 +165,9 @@ func (a *Agent) use(s Settings) {
 	a.opened = append(a.opened, s.Destinations...)
 	a.mu.Unlock()
 	a.current.Store(next)
-	a.board.change(func(status *Status) { status.Retained, status.Behind = map[string]int{}, map[string]bool{} })
+	a.board.change(func(status *Status) {
+		status.Retained, status.Behind, status.Collapsed = map[string]int{}, map[string]bool{}, map[string]string{}
+	})
 }
 
 // Reload replaces the settings. A run under way goes on with the old ones.

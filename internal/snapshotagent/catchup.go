@@ -161,6 +161,7 @@ func (a *Agent) seen(current *settings, d *destination, inv *inventory.Inventory
 	a.board.change(func(s *Status) {
 		if current == a.current.Load() { // no reload has taken their place meanwhile
 			s.Retained[d.name] = retained
+			s.showCollapse(d.name, inv.Collapse(cluster, current.MaxShrink))
 		}
 		if fresh.After(s.LastProven) {
 			s.LastProven = fresh

@@ -11,13 +11,15 @@ import (
 
 	"github.com/lictor-dr/lictor/internal/blobstore"
 	"github.com/lictor-dr/lictor/internal/inventory"
+	"github.com/lictor-dr/lictor/internal/retention"
 	"github.com/lictor-dr/lictor/internal/scratch"
 )
 
 // A Destination is where backups go.
 type Destination struct {
 	Store  blobstore.Store
-	Retain int // at most so many backups of the cluster are kept; 0 for all
+	Retain int // at most so many backups of the cluster are kept; 0 for all, or as Keep says
+	Keep   retention.Rules
 }
 
 // destination is one as the agent knows it.
@@ -139,13 +141,10 @@ func (d *destination) last() *inventory.Inventory {
 	return d.inventory
 }
 
-// rotate deletes what is not to be kept of the cluster's backups.
-func (d *destination) rotate(ctx context.Context, term Term, cluster string) (deleted []inventory.Backup, err error) {
-	inv, err := d.list(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if deleted, err = inventory.Prune(ctx, guard(d.Store, term), inv, inventory.Keep{Cluster: cluster, Retain: d.Retain}); err != nil {
+// rotate deletes what is not to be kept of what was last listed.
+func (d *destination) rotate(ctx context.Context, term Term, keep inventory.Keep) (deleted []inventory.Backup, err error) {
+	keep.Retain, keep.Rules = d.Retain, d.Keep
+	if deleted, err = inventory.Prune(ctx, guard(d.Store, term), d.last(), keep); err != nil {
 		return deleted, err
 	}
 	return deleted, d.clear(ctx, guard(d.Store, term))

@@ -8,5 +8,6 @@
 // not be committed stays until there is a newer backup.
 //
 // A destination that fails does not hold up the others, and is brought up to date when it is back. After the lock may have been lost
-// nothing is committed or removed before it has been read again, and after a failure nothing is removed at all.
+// nothing is committed or removed before it has been read again. After a run that failed nothing is removed at all, after a failure of a
+// destination nothing there, and nothing anywhere after the state has collapsed, until an operator says that it was meant to.
 package snapshotagent

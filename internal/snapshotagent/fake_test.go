@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -77,7 +78,7 @@ func (m *memory) List(context.Context) (all []blobstore.Object, _ error) {
 	for name, b := range m.objects {
 		all = append(all, blobstore.Object{Name: name, Size: int64(len(b))})
 	}
-	slices.SortFunc(all, func(a, b blobstore.Object) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
+	slices.SortFunc(all, func(a, b blobstore.Object) int { return strings.Compare(a.Name, b.Name) })
 	return all, m.down
 }
 

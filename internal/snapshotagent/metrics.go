@@ -27,6 +27,7 @@ var (
 	descFailing     = desc("consecutive_failures", "Runs that have failed since the last one that succeeded.")
 	descRetained    = desc("retained", "Backups of this cluster in a destination.", "destination")
 	descBehind      = desc("behind", "1 if a destination lacks the last backup.", "destination")
+	descStopped     = desc("deletion_stopped", "1 if nothing is deleted because the state has collapsed, as a destination shows it.", "destination")
 	descNextRun     = desc("next_run_timestamp_seconds", "When the next run is due; 0 on an agent that does not lead.")
 	descBytes       = desc("uploaded_bytes_total", "Bytes of archives uploaded since the start.")
 )
@@ -68,6 +69,9 @@ func (e *exporter) Collect(to chan<- prometheus.Metric) {
 	}
 	for destination, behind := range s.Behind {
 		gauge(descBehind, truth(behind), destination)
+	}
+	for destination := range s.Retained {
+		gauge(descStopped, truth(s.Collapsed[destination] != ""), destination)
 	}
 	gauge(descNextRun, seconds(s.NextRun))
 	counter(descBytes, float64(s.Bytes))

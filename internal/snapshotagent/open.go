@@ -15,6 +15,7 @@ import (
 	"github.com/lictor-dr/lictor/internal/election"
 	"github.com/lictor-dr/lictor/internal/inventory"
 	"github.com/lictor-dr/lictor/internal/registration"
+	"github.com/lictor-dr/lictor/internal/retention"
 	"github.com/lictor-dr/lictor/internal/scratch"
 	"github.com/lictor-dr/lictor/internal/snapshotconfig"
 )
@@ -89,7 +90,7 @@ func (a *Agent) Open(ctx context.Context, c *snapshotconfig.Config, client *api.
 func openSettings(ctx context.Context, c *snapshotconfig.Config, client *api.Client, dir *scratch.Dir, log hclog.Logger) (Settings, error) {
 	s := Settings{
 		Interval: c.Interval, MaxFailures: c.MaxFailures, MaxAge: c.MaxAge(), SkipUnchanged: c.SkipUnchanged, DrillEvery: c.Drill.Every,
-		Source: &backup.Cluster{Client: client, Stale: c.Stale},
+		MaxShrink: c.MaxShrink, Source: &backup.Cluster{Client: client, Stale: c.Stale},
 		Prover: &driller{memory: c.Drill.Memory, consulBinary: c.Drill.ConsulBinary, scratch: dir},
 	}
 	var err error
@@ -100,16 +101,16 @@ func openSettings(ctx context.Context, c *snapshotconfig.Config, client *api.Cli
 // OpenDestinations opens the destinations of a configuration.
 func OpenDestinations(ctx context.Context, from *snapshotconfig.Destinations, log hclog.Logger) (all []Destination, err error) {
 	warn := func(err error) { log.Warn("a destination", "warning", err) }
-	add := func(store blobstore.Store, opening error, retain int) {
+	add := func(store blobstore.Store, opening error, retain int, keep retention.Rules) {
 		if opening != nil {
 			err = errors.Join(err, opening)
 			return
 		}
-		all = append(all, Destination{store, retain})
+		all = append(all, Destination{Store: store, Retain: retain, Keep: keep})
 	}
 	for _, d := range from.Local {
 		store, err := blobstore.Dir(d.Path, warn)
-		add(store, err, d.Retain)
+		add(store, err, d.Retain, d.Keep)
 	}
 	for _, d := range from.S3 {
 		store, err := blobstore.S3(ctx, blobstore.S3Config{
@@ -119,7 +120,7 @@ func OpenDestinations(ctx context.Context, from *snapshotconfig.Destinations, lo
 			RoleARN: d.RoleARN, RoleSessionName: d.RoleSessionName, WebIdentityTokenFile: d.WebIdentityTokenFile, STSEndpoint: d.STSEndpoint,
 			Warn: warn,
 		})
-		add(store, err, d.Retain)
+		add(store, err, d.Retain, d.Keep)
 	}
 	for _, d := range from.Azure {
 		store, err := blobstore.Azure(ctx, blobstore.AzureConfig{
@@ -127,11 +128,11 @@ func OpenDestinations(ctx context.Context, from *snapshotconfig.Destinations, lo
 			ServicePrincipalID: d.ServicePrincipalID, ServicePrincipalSecret: string(d.ServicePrincipalSecret), TenantID: d.TenantID,
 			Endpoint: d.Endpoint, KeyPrefix: d.KeyPrefix,
 		})
-		add(store, err, d.Retain)
+		add(store, err, d.Retain, d.Keep)
 	}
 	for _, d := range from.GCS {
 		store, err := blobstore.GCS(ctx, blobstore.GCSConfig{Bucket: d.Bucket, KeyPrefix: d.KeyPrefix, Endpoint: d.Endpoint})
-		add(store, err, d.Retain)
+		add(store, err, d.Retain, d.Keep)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open destinations: %w", err), closeAll(all))

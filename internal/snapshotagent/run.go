@@ -328,6 +328,7 @@ func (a *Agent) commit(ctx context.Context, term Term, t *taken, stored []*desti
 		t.entry.LockIndex = term.LockIndex()
 	}
 	t.entry.Committed = a.now()
+	t.entry.Previous = a.reference(ctx, t.entry.Cluster)
 	var done []*destination
 	var errs []error
 	for _, d := range stored {
@@ -372,8 +373,8 @@ func (a *Agent) rotate(ctx context.Context, term Term, cluster string, in []*des
 		a.log.Warn("nothing is deleted: the lock may be lost", "error", err)
 		return
 	}
-	for _, d := range in {
-		deleted, err := d.rotate(ctx, term, cluster)
+	for _, d := range a.listed(ctx, cluster, in) {
+		deleted, err := d.rotate(ctx, term, inventory.Keep{Cluster: cluster, Now: a.now(), MaxShrink: a.current.Load().MaxShrink})
 		for _, b := range deleted {
 			a.log.Info("Deleted snapshot "+b.ID, "destination", d.name)
 		}

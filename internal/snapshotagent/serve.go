@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -69,12 +70,12 @@ func (a *Agent) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	if reason := status.Unhealthy(a.now(), a.fresh()); reason != "" {
-		http.Error(w, reason, http.StatusServiceUnavailable)
+		http.Error(w, strings.TrimSpace(reason+"\n"+status.stopped()), http.StatusServiceUnavailable)
 		return
 	}
 	text := "no backup yet"
 	if !status.LastProven.IsZero() {
 		text = "last proven backup " + status.LastProven.UTC().Format(time.RFC3339)
 	}
-	io.WriteString(w, "OK: "+text+"\n") // likewise
+	io.WriteString(w, "OK: "+text+"\n"+status.stopped()) // likewise
 }

@@ -45,6 +45,8 @@ type Status struct {
 	Unproven    string // why the last backup is not proven; empty if it is
 	Retained    map[string]int
 	Behind      map[string]bool // destinations that lack the last backup
+	// Collapsed says, by destination, what the state has lost at once, for which nothing is deleted anywhere until an operator accepts it.
+	Collapsed map[string]string
 }
 
 // A board is the status as it changes. It is safe for concurrent use.
@@ -54,7 +56,9 @@ type board struct {
 }
 
 func newBoard(now time.Time) *board {
-	b := &board{status: Status{Started: now, Failures: map[Stage]int64{}, Retained: map[string]int{}, Behind: map[string]bool{}}}
+	b := &board{status: Status{
+		Started: now, Failures: map[Stage]int64{}, Retained: map[string]int{}, Behind: map[string]bool{}, Collapsed: map[string]string{},
+	}}
 	for _, s := range Stages {
 		b.status.Failures[s] = 0
 	}
@@ -74,6 +78,7 @@ func (b *board) read() Status {
 	defer b.mu.Unlock()
 	s := b.status
 	s.Failures, s.Retained, s.Behind = maps.Clone(s.Failures), maps.Clone(s.Retained), maps.Clone(s.Behind)
+	s.Collapsed = maps.Clone(s.Collapsed)
 	return s
 }
 

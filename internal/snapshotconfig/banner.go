@@ -21,7 +21,11 @@ func (c *Config) Banner(version string) string {
 		line("Datacenter", "%s", "(default)")
 	}
 	line("Interval", "%q", c.Interval)
-	line("Retain", "%d", c.Retain)
+	if c.Keep.Empty() {
+		line("Retain", "%d", c.Retain)
+	} else {
+		line("Keep", "%q", c.Keep.String())
+	}
 	line("Stale", "%t", c.Stale)
 	if c.OneShot {
 		line("Mode", "%s", "One-shot")

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/lictor-dr/lictor/internal/retention"
 )
 
 // Config is the configuration a snapshot agent runs with. Everything in it is checked and resolved.
@@ -14,6 +16,10 @@ type Config struct {
 	Interval time.Duration
 	// Retain is the number of snapshots to keep where a destination does not say; 0 keeps all. Destinations hold their own, resolved.
 	Retain int
+	// Keep says which snapshots to keep, instead of Retain, which is 0 then. Destinations hold their own, resolved.
+	Keep retention.Rules
+	// MaxShrink is the percentage of its records or bytes that the state may lose from one snapshot to the next before deletion stops.
+	MaxShrink int
 	// LockKey is the key of the election.
 	LockKey string
 	// MaxFailures is the number of failures in a row after which leadership is given up; 0 is never.

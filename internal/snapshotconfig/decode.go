@@ -5,8 +5,11 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/lictor-dr/lictor/internal/retention"
 )
 
 // Names of the objects that hold everything else.
@@ -101,12 +104,14 @@ func (d *decoder) agent(raw map[string]any, f *file) {
 	}
 }
 
-// blocks are the names of the objects in snapshot_agent that hold keys.
+// blocks are the paths of the objects in snapshot_agent that hold keys.
 var blocks = func() map[string]bool {
 	names := map[string]bool{}
 	for path := range known {
-		if block, _, ok := strings.Cut(path, "."); ok {
-			names[block] = true
+		for at, c := range path {
+			if c == '.' {
+				names[path[:at]] = true
+			}
 		}
 	}
 	return names
@@ -115,6 +120,12 @@ var blocks = func() map[string]bool {
 // block decodes the keys of an object.
 func (d *decoder) block(block, shown string, raw map[string]any, into values) {
 	for _, field := range d.fields(shown, raw) {
+		if blocks[block+"."+field.name] {
+			if m, ok := d.object(field.shown, field.raw); ok {
+				d.block(block+"."+field.name, field.shown, m, into)
+			}
+			continue
+		}
 		d.leaf(block+"."+field.name, field, into)
 	}
 }
@@ -174,7 +185,9 @@ func (k *key) decode(raw any) (any, error) {
 		}
 	case k.kind == kindInt && isWhole:
 		return n, nil
-	case k.kind == kindDuration && isWhole && n == 0:
+	case k.kind == kindPercent && isWhole:
+		return retention.ParsePercent(strconv.Itoa(n))
+	case (k.kind == kindDuration || k.kind == kindAge) && isWhole && n == 0:
 		return time.Duration(0), nil
 	case k.kind == kindSize && isWhole && n > 0:
 		return int64(n), nil
@@ -189,6 +202,7 @@ func (k *key) decode(raw any) (any, error) {
 var kindNames = map[kind]string{
 	kindString: "a string", kindBool: "true or false", kindInt: "a whole number", kindMap: "an object of strings",
 	kindDuration: `a duration in quotes, such as "1h"`, kindSize: `a size in quotes, such as "512MB"`,
+	kindAge: `a duration in quotes, such as "36h" or "14d"`, kindPercent: `a percentage in quotes, such as "50%"`,
 }
 
 // whole returns a number that has no fraction. JSON's numbers are float64, HCL's are int or float64.

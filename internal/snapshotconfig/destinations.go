@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/lictor-dr/lictor/internal/retention"
 )
 
 // Destinations are where backups go. Those of one kind are in the order of the configuration.
@@ -18,7 +20,8 @@ type Destinations struct {
 // Local is a directory on this host.
 type Local struct {
 	Path   string // as configured
-	Retain int    // snapshots to keep; 0 keeps all
+	Retain int    // snapshots to keep; 0 keeps all, or as Keep says
+	Keep   retention.Rules
 }
 
 // setDestinations reads one of the two layouts.
@@ -99,16 +102,25 @@ func (s values) anyInUse() bool {
 
 // addDestination checks one destination and adds it. What is wrong with it becomes faults that begin with its name.
 func (s *settings) addDestination(c *Config, d destination) {
-	r := &resolver{settings: s, destination: d, retain: c.Retain}
+	r := &resolver{settings: s, destination: d}
+	retain, keep := r.keep(c.Retain, c.Keep)
 	switch to := &c.Destinations; d.block {
 	case s3Block:
-		to.S3 = append(to.S3, r.s3())
+		b := r.s3()
+		if b.StaticName == "" {
+			b.Retain, b.Keep = retain, keep
+		}
+		to.S3 = append(to.S3, b)
 	case azureBlock:
-		to.Azure = append(to.Azure, r.azure())
+		b := r.azure()
+		b.Retain, b.Keep = retain, keep
+		to.Azure = append(to.Azure, b)
 	case gcsBlock:
-		to.GCS = append(to.GCS, r.gcs())
+		b := r.gcs()
+		b.Retain, b.Keep = retain, keep
+		to.GCS = append(to.GCS, b)
 	default:
-		to.Local = append(to.Local, Local{Path: d.set.str("local_storage.path"), Retain: r.keep()})
+		to.Local = append(to.Local, Local{Path: d.set.str("local_storage.path"), Retain: retain, Keep: keep})
 	}
 }
 

@@ -36,9 +36,21 @@
 //	drill.memory            -drill-memory         a size such as 512MB (units are powers of 1024), or "auto"
 //	drill.every             -drill-every          drill every n-th backup only
 //	drill.consul_binary     -drill-consul-binary  rebuild with this consul as well
-//	retain                                        in a destination: overrides snapshot.retain for it
+//	snapshot.keep           -keep-last …          which snapshots to keep, instead of snapshot.retain: see below
+//	snapshot.max_shrink     -max-shrink           after a larger loss of records or bytes nothing is deleted until it is accepted
+//	retain, keep                                  in a destination: override snapshot.retain and snapshot.keep for it
 //	key_prefix                                    in azure_blob_storage and google_storage: as s3_key_prefix in aws_storage
 //	endpoint                                      in azure_blob_storage and google_storage: the URL of what is not Azure or Google itself
+//
+// # Retention
+//
+// keep is a block with any of last, hourly, daily, weekly, monthly and yearly, which are numbers, and within, a duration with y, w and d
+// as further units:
+//
+//	snapshot { keep { hourly = 24 daily = 7 weekly = 4 monthly = 12 within = "2d" } }
+//
+// What each means is in package retention. retain and keep in one place are refused. A flag wins over files, whichever of the two they
+// have: -retain over keep, any -keep-… over retain. A block in which everything is 0 counts as not there.
 //
 // # What becomes of a key
 //

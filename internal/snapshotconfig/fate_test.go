@@ -38,7 +38,7 @@ var documented = map[fate]string{
 const own = `listen listen, cluster cluster, snapshot.skip_unchanged skip-unchanged, log.json log-json, drill.memory drill-memory,
 	drill.every drill-every, drill.consul_binary drill-consul-binary, local_storage.retain -, aws_storage.retain -,
 	azure_blob_storage.retain -, google_storage.retain -, azure_blob_storage.key_prefix -, google_storage.key_prefix -, azure_blob_storage.endpoint -,
-	google_storage.endpoint -`
+	google_storage.endpoint -, snapshot.max_shrink max-shrink`
 
 func TestEveryKeyHasAFate(t *testing.T) {
 	want := map[string]fate{}
@@ -49,6 +49,12 @@ func TestEveryKeyHasAFate(t *testing.T) {
 	}
 	for pair := range strings.SplitSeq(own, ",") {
 		want[strings.Join(strings.Fields(pair), " ")] = served
+	}
+	for _, rule := range strings.Fields("last hourly daily weekly monthly yearly within") {
+		want["snapshot.keep."+rule+" keep-"+rule] = served
+		for _, block := range append([]string{localBlock}, remoteBlocks...) {
+			want[block+".keep."+rule+" -"] = served
+		}
 	}
 	got := map[string]fate{}
 	for path, k := range known {
@@ -107,6 +113,7 @@ func samples(k *key) [2]string {
 	}
 	return map[kind][2]string{
 		kindString: {`"x"`, `"y"`}, kindBool: {"true", "false"}, kindInt: {"7", "8"}, kindDuration: {`"2h"`, `"3h"`}, kindSize: {`"5MB"`, `"6MB"`},
+		kindAge: {`"2d"`, `"3h"`}, kindPercent: {`"30%"`, `40`},
 	}[k.kind]
 }
 
@@ -117,6 +124,9 @@ func with(path, sample string) string {
 		return path + " = " + sample
 	}
 	lines := []string{name + " = " + sample}
+	if inner, rule, ok := strings.Cut(name, "."); ok {
+		lines[0] = inner + " { " + rule + " = " + sample + " }"
+	}
 	for _, needs := range []string{beside[block], beside[path]} {
 		for assignment := range strings.SplitSeq(needs, "; ") {
 			if !strings.HasPrefix(assignment, name+" ") {

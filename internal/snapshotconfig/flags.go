@@ -97,20 +97,23 @@ func (k *key) help() string {
 		text += " Environment: " + k.env + "."
 	}
 	if k.def != nil && k.fate == served {
-		text += fmt.Sprintf(" The default is %s.", shown(k.def))
+		text += fmt.Sprintf(" The default is %s.", k.shown())
 	}
 	return text + " Key: " + k.path + "."
 }
 
 // shown is a default as an operator writes it.
-func shown(def any) string {
-	if d, ok := def.(time.Duration); ok {
+func (k *key) shown() string {
+	if d, ok := k.def.(time.Duration); ok {
 		return fmt.Sprintf("%dh", int(d.Hours()))
 	}
-	if def == "." {
+	if k.def == "." {
 		return "the current one"
 	}
-	return fmt.Sprint(def)
+	if k.kind == kindPercent {
+		return fmt.Sprintf("%d%%", k.def)
+	}
+	return fmt.Sprint(k.def)
 }
 
 // keyFlag is a flag.Value that sets a key.

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/lictor-dr/lictor/internal/retention"
 )
 
 // kind is the type of a key's value.
@@ -17,6 +19,8 @@ const (
 	kindDuration             // time.Duration
 	kindSize                 // int64, in bytes
 	kindMap                  // map[string]string
+	kindAge                  // time.Duration, with days, weeks and years
+	kindPercent              // int, from 1 to 100
 )
 
 // fate is what becomes of a key that is in use.
@@ -129,6 +133,10 @@ func (k *key) parse(text string) (any, error) {
 		return v, nil
 	case kindSize:
 		return parseSize(text)
+	case kindAge:
+		return retention.ParseAge(text)
+	case kindPercent:
+		return retention.ParsePercent(text)
 	case kindMap:
 		name, v, _ := strings.Cut(text, "=")
 		return map[string]string{name: v}, nil

@@ -1,6 +1,11 @@
 package snapshotconfig
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"github.com/lictor-dr/lictor/internal/retention"
+)
 
 // This file lists every key and every flag of the agent, by the headings of its help text.
 
@@ -32,13 +37,14 @@ const (
 
 var groups = []group{
 	{"Snapshot Options", snapshotKeys},
+	{"Retention Options", keepKeys("snapshot")},
 	{"Agent Options", agentKeys},
 	{"Proof Options", drillKeys},
 	{"HTTP API Options", connectionKeys},
-	{"Local Storage Options", localKeys},
-	{"Amazon S3 Storage Options", s3Keys},
-	{"Azure Blob Storage Options", azureKeys},
-	{"Google Cloud Storage Options", gcsKeys},
+	{"Local Storage Options", slices.Concat(localKeys, keepKeys(localBlock))},
+	{"Amazon S3 Storage Options", slices.Concat(s3Keys, keepKeys(s3Block))},
+	{"Azure Blob Storage Options", slices.Concat(azureKeys, keepKeys(azureBlock))},
+	{"Google Cloud Storage Options", slices.Concat(gcsKeys, keepKeys(gcsBlock))},
 	{"Options That Are Refused", refusedKeys},
 }
 
@@ -46,7 +52,11 @@ var snapshotKeys = []key{
 	{path: "snapshot.interval", flag: "interval", kind: kindDuration, def: time.Hour,
 		usage: "The `duration` between two snapshots. 0 asks for one-shot mode: one snapshot, one removal of old ones, no election, no service."},
 	{path: "snapshot.retain", flag: "retain", kind: kindInt, def: 30,
-		usage: "The `number` of snapshots to keep at a destination: after each one the oldest are deleted. 0 keeps them all."},
+		usage: "The `number` of snapshots to keep at a destination: after each one the oldest are deleted. 0 keeps them all. " +
+			"It excludes the rules of -keep-last and its like."},
+	{path: "snapshot.max_shrink", flag: "max-shrink", kind: kindPercent, def: retention.MaxShrink,
+		usage: "By how much, as a `percentage`, the records or the bytes of the state may shrink from one snapshot to the next. " +
+			"After more nothing is deleted until snapshot prune -accept-collapse. 100% lets it shrink to nothing."},
 	{path: "snapshot.lock_key", flag: "lock-key", def: "consul-snapshot/lock",
 		usage: "The `key` in the KV store by which the agents elect who takes snapshots. All agents of a cluster must agree on it."},
 	{path: "snapshot.max_failures", flag: "max-failures", kind: kindInt, def: 3,

@@ -74,7 +74,7 @@ func TestDefaults(t *testing.T) {
 	c := mustLoad(t)
 	c.flags = nil
 	want := &Config{
-		Interval: time.Hour, Retain: 30, LockKey: "consul-snapshot/lock", MaxFailures: 3, ScratchDir: os.TempDir(),
+		Interval: time.Hour, Retain: 30, MaxShrink: 50, LockKey: "consul-snapshot/lock", MaxFailures: 3, ScratchDir: os.TempDir(),
 		Service: "consul-snapshot", DeregisterAfter: 72 * time.Hour, Listen: "127.0.0.1:5001", LogLevel: "INFO",
 		Drill: Drill{Every: 1}, Destinations: Destinations{Local: []Local{{Path: ".", Retain: 30}}},
 	}
@@ -138,13 +138,13 @@ snapshot_agent {
 
 func TestEveryKeyInBothFormats(t *testing.T) {
 	want := &Config{
-		Interval: 15 * time.Minute, Retain: 3, LockKey: "l", MaxFailures: 1, Stale: true, SkipUnchanged: true, ScratchDir: "/",
+		Interval: 15 * time.Minute, Retain: 3, MaxShrink: 50, LockKey: "l", MaxFailures: 1, Stale: true, SkipUnchanged: true, ScratchDir: "/",
 		Service: "s", Cluster: "prod", Listen: ":5002", ListenConfigured: true, LogLevel: "DEBUG", LogJSON: true,
 		Connection: Connection{Address: "https://c:8501", Token: "t", Datacenter: "dc2", CAFile: "ca", CAPath: "cas", CertFile: "crt",
 			KeyFile: "key", TLSServerName: "n"},
 		Drill: Drill{Memory: 2 << 30, Every: 4, ConsulBinary: "/bin/sh"},
 		Destinations: Destinations{
-			Local: []Local{{"/a", 3}, {"/b", 0}},
+			Local: []Local{{Path: "/a", Retain: 3}, {Path: "/b"}},
 			S3: []S3{
 				{AccessKeyID: "a", SecretAccessKey: "s", SessionToken: "t", RoleARN: "r", RoleSessionName: "n", STSEndpoint: "https://sts",
 					Bucket: "b", Region: "r", Endpoint: "http://h:1", KeyPrefix: "p/q", ForcePathStyle: true, KMS: true, KMSKeyID: "k", Retain: 3},
@@ -155,7 +155,7 @@ func TestEveryKeyInBothFormats(t *testing.T) {
 				{AccountName: "a", ContainerName: "d", Environment: "AZUREPUBLICCLOUD", ServicePrincipalID: "i", ServicePrincipalSecret: "s",
 					TenantID: "t", Endpoint: "http://h:2", KeyPrefix: "consul-snapshot", Retain: 3},
 			},
-			GCS: []GCS{{"g", "y", "http://h:3", 7}},
+			GCS: []GCS{{Bucket: "g", KeyPrefix: "y", Endpoint: "http://h:3", Retain: 7}},
 		},
 	}
 	for name, text := range map[string]string{"JSON": everyKeyJSON, "HCL": everyKeyHCL} {
@@ -178,10 +178,10 @@ func TestFlags(t *testing.T) {
 	}
 	c.Drill.ConsulBinary = ""
 	want := &Config{
-		Interval: 5 * time.Minute, Retain: 7, LockKey: "k", Stale: true, SkipUnchanged: true, ScratchDir: "/", Service: "s",
+		Interval: 5 * time.Minute, Retain: 7, MaxShrink: 50, LockKey: "k", Stale: true, SkipUnchanged: true, ScratchDir: "/", Service: "s",
 		DeregisterAfter: time.Hour, LogLevel: "ERROR", LogJSON: true, Cluster: "c", ListenConfigured: true, Drill: Drill{Memory: 64 << 20, Every: 2},
 		Connection:   Connection{Address: "a", Token: "t", Datacenter: "d", CAFile: "1", CAPath: "2", CertFile: "3", KeyFile: "4", TLSServerName: "5"},
-		Destinations: Destinations{Local: []Local{{"/l", 7}}},
+		Destinations: Destinations{Local: []Local{{Path: "/l", Retain: 7}}},
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got\n%+v, want\n%+v", c, want)

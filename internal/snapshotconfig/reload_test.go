@@ -30,7 +30,7 @@ func TestReloadTakesWhatMayChange(t *testing.T) {
 	want := *c
 	want.Interval, want.Retain, want.MaxFailures, want.Stale, want.SkipUnchanged = 5*time.Minute, 2, 9, true, true
 	want.LogLevel, want.Drill = "WARN", Drill{Memory: 1 << 30, Every: 2}
-	want.Destinations = Destinations{Local: []Local{{"/x", 2}}, GCS: []GCS{{"g", "consul-snapshot", "", 2}}}
+	want.Destinations = Destinations{Local: []Local{{Path: "/x", Retain: 2}}, GCS: []GCS{{Bucket: "g", KeyPrefix: "consul-snapshot", Retain: 2}}}
 	if !reflect.DeepEqual(next, &want) {
 		t.Errorf("got\n%+v, want\n%+v", next, &want)
 	}
@@ -85,7 +85,7 @@ func TestReloadOfABadFile(t *testing.T) {
 
 // Every field of Config may either change on a reload or is kept: a new one must be decided on.
 func TestEveryFieldHasAFateOnReload(t *testing.T) {
-	decided := strings.Fields("OneShot Interval Retain MaxFailures Stale SkipUnchanged LogLevel Drill Destinations flags")
+	decided := strings.Fields("OneShot Interval Retain Keep MaxShrink MaxFailures Stale SkipUnchanged LogLevel Drill Destinations flags")
 	c := &Config{}
 	fixed := map[any]bool{}
 	for _, s := range c.fixed() {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/lictor-dr/lictor/internal/retention"
 )
 
 // S3 is a bucket of Amazon S3, or of a service that speaks its protocol. Where AccessKeyID is empty credentials are found as Amazon's
@@ -23,7 +25,8 @@ type S3 struct {
 	KMS            bool   // encrypt with KMS (SSE-KMS)
 	KMSKeyID       string // empty for the account's own key
 	StaticName     string // the one key that every snapshot goes to, without prefix; empty for a key each
-	Retain         int    // snapshots to keep; 0 keeps all, as always with a static name
+	Retain         int    // snapshots to keep; 0 keeps all, as always with a static name, or as Keep says
+	Keep           retention.Rules
 }
 
 // Azure is a container of Azure Blob Storage. Without AccountKey and ServicePrincipalID the managed identity of the machine is used.
@@ -37,7 +40,8 @@ type Azure struct {
 	TenantID               string
 	Endpoint               string // URL of the service; empty for the environment's
 	KeyPrefix              string // of the names of objects, as S3's
-	Retain                 int    // snapshots to keep; 0 keeps all
+	Retain                 int    // snapshots to keep; 0 keeps all, or as Keep says
+	Keep                   retention.Rules
 }
 
 // GCS is a bucket of Google Cloud Storage. Credentials are found as Google's libraries find them.
@@ -45,14 +49,14 @@ type GCS struct {
 	Bucket    string
 	KeyPrefix string // of the names of objects, as S3's
 	Endpoint  string // URL of another service than Google's; empty for Google's own
-	Retain    int    // snapshots to keep; 0 keeps all
+	Retain    int    // snapshots to keep; 0 keeps all, or as Keep says
+	Keep      retention.Rules
 }
 
 // resolver checks one destination.
 type resolver struct {
 	*settings
 	destination
-	retain int // where the destination does not say
 }
 
 // bad records what is wrong with a key of the destination.
@@ -83,19 +87,6 @@ func (r *resolver) require(path string) string {
 		r.bad(path, "is missing"+hint)
 	}
 	return text
-}
-
-// keep is the number of snapshots to keep.
-func (r *resolver) keep() int {
-	path := r.block + ".retain"
-	if r.own()[path].v == nil {
-		return r.retain
-	}
-	n := r.own().integer(path)
-	if n < 0 {
-		r.bad(path, "must not be negative")
-	}
-	return n
 }
 
 // fromEnvironment is a value that may come from a variable too.
@@ -148,7 +139,6 @@ func (r *resolver) s3() S3 {
 		KMS:             set.boolean("aws_storage.s3_enable_kms"),
 		KMSKeyID:        r.str("aws_storage.s3_kms_key"),
 		StaticName:      r.str("aws_storage.s3_static_snapshot_name"),
-		Retain:          r.keep(),
 	}
 	r.checkCredentials(b)
 	r.setRole(&b)
@@ -200,10 +190,13 @@ func (r *resolver) checkBucket(b *S3) {
 	if b.StaticName == "" {
 		return
 	}
-	if b.Retain > 0 && r.own()["aws_storage.retain"].v != nil {
-		r.warn("%s: retain has no effect beside s3_static_snapshot_name: keep versions in the bucket, and let it expire them", r.name)
+	if own := r.own(); own.integer("aws_storage.retain") > 0 || !own.rules(s3Block).Empty() {
+		name := "retain"
+		if !own.rules(s3Block).Empty() {
+			name = "keep"
+		}
+		r.warn("%s: %s has no effect beside s3_static_snapshot_name: keep versions in the bucket, and let it expire them", r.name, name)
 	}
-	b.Retain = 0
 }
 
 // clouds are the environments of Azure.
@@ -220,7 +213,6 @@ func (r *resolver) azure() Azure {
 		TenantID:               r.str("azure_blob_storage.tenant_id"),
 		Endpoint:               r.endpoint("azure_blob_storage.endpoint", r.str("azure_blob_storage.endpoint")),
 		KeyPrefix:              r.prefix("azure_blob_storage.key_prefix"),
-		Retain:                 r.keep(),
 	}
 	if !slices.Contains(clouds, b.Environment) {
 		r.bad("azure_blob_storage.environment", "must be one of "+strings.Join(clouds, ", "))
@@ -241,6 +233,5 @@ func (r *resolver) gcs() GCS {
 		Bucket:    r.require("google_storage.bucket"),
 		KeyPrefix: r.prefix("google_storage.key_prefix"),
 		Endpoint:  r.endpoint("google_storage.endpoint", r.str("google_storage.endpoint")),
-		Retain:    r.keep(),
 	}
 }

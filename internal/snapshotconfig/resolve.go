@@ -16,7 +16,8 @@ import (
 func (s *settings) setSnapshot(c *Config) {
 	c.Interval = s.span("snapshot.interval")
 	c.OneShot = c.Interval == 0
-	c.Retain = s.atLeast(s.set, "snapshot.retain", 0)
+	c.Retain, c.Keep = s.retention()
+	c.MaxShrink = s.set.integer("snapshot.max_shrink")
 	c.MaxFailures = s.atLeast(s.set, "snapshot.max_failures", 0)
 	c.Stale = s.set.boolean("snapshot.stale")
 	c.SkipUnchanged = s.set.boolean("snapshot.skip_unchanged")

@@ -51,7 +51,7 @@ func (s *setup) write(t testing.TB, path, listen string) {
 	}
 	b, err := json.Marshal(map[string]any{"snapshot_agent": map[string]any{
 		"snapshot": map[string]any{
-			"interval": s.interval.String(), "retain": s.retain, "local_scratch_path": s.scratch, "skip_unchanged": s.skip,
+			"interval": s.interval.String(), "retain": s.retain, "max_shrink": "100%", "local_scratch_path": s.scratch, "skip_unchanged": s.skip,
 		},
 		"listen":              listen,
 		"log":                 map[string]any{"level": "DEBUG"},

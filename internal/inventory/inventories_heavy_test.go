@@ -1,0 +1,5 @@
+//go:build heavy
+
+package inventory
+
+const inventories = 1_000_000

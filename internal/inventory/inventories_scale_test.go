@@ -1,0 +1,5 @@
+//go:build !heavy
+
+package inventory
+
+const inventories = 100_000

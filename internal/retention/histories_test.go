@@ -1,0 +1,5 @@
+//go:build !heavy
+
+package retention
+
+const histories = 100_000

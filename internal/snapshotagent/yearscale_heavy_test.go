@@ -1,0 +1,5 @@
+//go:build heavy
+
+package snapshotagent
+
+const simulatedYears uint64 = 10
