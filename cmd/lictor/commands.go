@@ -44,6 +44,7 @@ var commands = map[string]constructor{
 	"snapshot prune":                newSnapshotPrune,
 	"snapshot restore":              newSnapshotRestore,
 	"snapshot save":                 newSnapshotSave,
+	"snapshot status":               newSnapshotStatus,
 	"snapshot verify":               newSnapshotVerify,
 	"tls":                           newTLSGroup,
 	"tls ca":                        newTLSCAGroup,

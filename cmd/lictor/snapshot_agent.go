@@ -53,6 +53,23 @@ read back from where it is stored, and rebuilt in a throw-away engine by a
 child process; what that holds is compared with what the cluster sent. Beside
 each archive consul-ID.snap an entry consul-ID.snap.json says how that went.
 
+-rpo sets an objective: how old the state that can be brought back may be.
+/health, the check in Consul, metrics and "snapshot status" tell whether it is
+met. The configuration file can name hooks, any number of each kind, which are
+told on success, on failure and on recovery, and hold up no backup:
+
+    hooks {
+      webhook { url = "https://example.com/x" on = ["failure", "recovery"] }
+      command { args = ["/usr/local/bin/notify"] on = ["success"] }
+      dead_mans_switch { url = "https://hc-ping.com/UUID" }
+    }
+
+A webhook gets a JSON body, a command the same on its standard input and in
+its environment (LICTOR_EVENT, LICTOR_CLUSTER, LICTOR_REASON, ...). A dead
+man's switch is requested after each proven snapshot, and only then. Each
+takes a timeout; url_file, secret_header and secret_file keep secrets out of
+the configuration.
+
 The configuration of Consul Enterprise's snapshot agent works as it is; only
 syslog and login are refused. SIGHUP reads it again.
 
@@ -70,6 +87,11 @@ Hourly, to a directory, the last 30:
 As a service, with a configuration file:
 
     $ {program} snapshot agent -config-file=/etc/lictor.d/snapshot.json
+
+With an objective, and no more than 20 MiB a second on the network:
+
+    $ {program} snapshot agent -interval=1h -rpo=90m -bandwidth-limit=20MB/s \
+        -gcs-bucket=backups
 
 One snapshot, from cron:
 

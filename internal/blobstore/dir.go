@@ -42,6 +42,17 @@ func Dir(path string, warn func(error)) (Store, error) {
 	return openDir(path, warn)
 }
 
+// Directory is the absolute path of the directory that a store keeps its files in, empty for a store that is not on this machine.
+func Directory(store Store) string {
+	if s, ok := store.(interface{ Directory() string }); ok {
+		return s.Directory()
+	}
+	return ""
+}
+
+// Directory is the store's path.
+func (d *dirStore) Directory() string { return d.path }
+
 // openDir is [Dir] for a directory that exists.
 func openDir(path string, warn func(error)) (Store, error) {
 	abs, err := filepath.Abs(path)

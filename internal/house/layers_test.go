@@ -32,7 +32,7 @@ var layers = []layer{
 		"internal/serverport", "internal/gossip", "internal/history", "internal/forward", "internal/retryjoin", "internal/tlsconf", "internal/certauthority", "internal/retention",
 	}},
 	{"leaves", false, []string{
-		"internal/msgpack", "internal/golden", "internal/tlstest", "internal/testproc", "internal/atomicfile", "internal/version", "internal/progress", "internal/house", "internal/clock",
+		"internal/msgpack", "internal/golden", "internal/tlstest", "internal/testproc", "internal/atomicfile", "internal/version", "internal/progress", "internal/house", "internal/clock", "internal/alarm", "internal/diskspace",
 	}},
 }
 

@@ -12,6 +12,8 @@
 //     that the agent was restarted without its data, that the service was deregistered by hand or after being critical for too long,
 //     or that a check was. A restore of the cluster does not touch the agent's registry; the agent itself writes the
 //     catalog anew, within a minute.
+//     What makes backups unreliable although none has failed, such as an objective that is missed, makes the saving check critical
+//     for as long, and it is there then on an instance that does not know whether another one leads.
 //  2. The outcome of the last snapshot survives a new registration, and its age does too: a check that is registered again is critical
 //     if no snapshot was saved in time.
 //  3. Consul away is no reason to end: it is told once, and tried again. What happened meanwhile is told when it is back.

@@ -11,8 +11,8 @@ const maxNote = 1024
 // addresses finds the parts of a URL where secrets stand: user and password, query, fragment.
 var addresses = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)(?:[^\s/?#"'@]*@)?([^\s?#"']*)(?:[?#][^\s"']*)?`)
 
-// presentable is a text without what may be secret in a URL, valid and not too long.
-func presentable(text string) string {
+// Presentable is a text without what may be secret in a URL, valid, and at most a kilobyte long.
+func Presentable(text string) string {
 	text = addresses.ReplaceAllString(strings.ToValidUTF8(text, "\uFFFD"), "$1$2")
 	if len(text) <= maxNote {
 		return text

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,6 +49,7 @@ type Registration struct {
 	fresh   clock.Moment // the last snapshot that was saved, or the beginning of leadership
 	status  string       // of the saving check, while the snapshot is fresh
 	note    string       // its output
+	missed  string       // why backups cannot be relied on; empty if they can
 	words   int          // how often there was something new to tell
 	trouble error
 
@@ -106,12 +108,24 @@ func (r *Registration) Follow() { r.change(func() { r.leading = false }) }
 
 // Saved says that a snapshot was saved, or that a fresh one made it unnecessary. The note is shown to people.
 func (r *Registration) Saved(note string) {
-	r.change(func() { r.fresh, r.status, r.note = r.config.Clock.Now(), api.HealthPassing, presentable(note) })
+	r.change(func() { r.fresh, r.status, r.note = r.config.Clock.Now(), api.HealthPassing, Presentable(note) })
 }
 
 // Failed says that a snapshot was not saved, and why. The check warns, and turns critical when the last one saved is no longer fresh.
 func (r *Registration) Failed(err error) {
-	r.change(func() { r.status, r.note = api.HealthWarning, presentable(err.Error()) })
+	r.change(func() { r.status, r.note = api.HealthWarning, Presentable(err.Error()) })
+}
+
+// Missed says why backups cannot be relied on, as when an objective is missed: the saving check is critical for as long, also on an instance
+// that does not lead. An empty text says that they can.
+func (r *Registration) Missed(reason string) {
+	reason = Presentable(reason)
+	r.mu.Lock()
+	same := (r.missed == "") == (reason == "")
+	r.mu.Unlock()
+	if !same { // an age that grows is no news
+		r.change(func() { r.missed = reason })
+	}
 }
 
 // change changes what is to be told, and has it told at once.
@@ -127,13 +141,16 @@ func (r *Registration) change(change func()) {
 }
 
 // saving is what the saving check is to be now, and whether there is to be one.
-func (r *Registration) saving() (want sent, leading bool) {
+func (r *Registration) saving() (want sent, there bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.config.Clock.Now().Since(r.fresh) >= r.config.SavingTTL {
-		return sent{api.HealthCritical, fmt.Sprintf("No snapshot was saved within %s. %s", r.config.SavingTTL, r.note), r.words}, r.leading
+	switch there = r.leading || r.missed != ""; {
+	case r.missed != "":
+		return sent{api.HealthCritical, Presentable(strings.TrimSuffix(r.missed+". "+r.note, " ")), r.words}, there
+	case r.config.Clock.Now().Since(r.fresh) >= r.config.SavingTTL:
+		return sent{api.HealthCritical, fmt.Sprintf("No snapshot was saved within %s. %s", r.config.SavingTTL, r.note), r.words}, there
 	}
-	return sent{r.status, r.note, r.words}, r.leading
+	return sent{r.status, r.note, r.words}, there
 }
 
 // untilStale is how long the last snapshot stays fresh, or a long time if that does not matter.

@@ -48,7 +48,7 @@ func TestPresentable(t *testing.T) {
 		{"long", strings.Repeat("ä", 1000), strings.Repeat("ä", 510) + "…"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := presentable(c.text); got != c.want {
+			if got := Presentable(c.text); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
@@ -58,11 +58,11 @@ func TestPresentable(t *testing.T) {
 func FuzzPresentable(f *testing.F) {
 	f.Add("https://u:SECRET@h/x?k=SECRET#SECRET")
 	f.Fuzz(func(t *testing.T, text string) {
-		got := presentable(text)
+		got := Presentable(text)
 		if len(got) > maxNote || !utf8.ValidString(got) {
 			t.Errorf("%d bytes: %q", len(got), got)
 		}
-		if safe := presentable("https://h/x?k=SECRET" + " " + text); strings.Contains(safe, "k=SECRET") && !strings.Contains(text, "k=SECRET") {
+		if safe := Presentable("https://h/x?k=SECRET" + " " + text); strings.Contains(safe, "k=SECRET") && !strings.Contains(text, "k=SECRET") {
 			t.Errorf("kept %q", safe)
 		}
 	})

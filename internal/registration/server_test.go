@@ -196,6 +196,33 @@ func TestLifeOfAnInstance(t *testing.T) {
 	}
 }
 
+// What makes backups unreliable although none failed is critical for as long, also where nobody is known to lead.
+func TestMissedObjective(t *testing.T) {
+	s := newServer(t)
+	r, _, _ := run(t, s.client)
+	is := func(what string, saving string) {
+		t.Helper()
+		until(t, nil, what, func() bool { c := s.checks(); return c[AliveCheck] == alive && c[SavingCheck] == saving })
+	}
+	is("registered", "")
+	r.Missed(`too old: https://u:s3cret@h/x?s3cret`)
+	is("missed without a leader", "critical: too old: https://h/x.")
+	r.Missed("")
+	is("met", "")
+	r.Lead()
+	r.Saved("Saved snapshot 17")
+	is("saved", "passing: Saved snapshot 17")
+	r.Missed("too old")
+	is("missed", "critical: too old. Saved snapshot 17")
+	r.Failed(errors.New("disk full"))
+	is("failed, too", "critical: too old. disk full")
+	r.Missed("older still")
+	r.Saved("Saved snapshot 18")
+	is("one more", "critical: too old. Saved snapshot 18")
+	r.Missed("")
+	is("met again", "passing: Saved snapshot 18")
+}
+
 func TestTwoOnOneHost(t *testing.T) {
 	s := newServer(t)
 	run(t, s.client)

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
+	"github.com/lictor-dr/lictor/internal/diskspace"
 	"github.com/lictor-dr/lictor/internal/snapstore"
 )
 
@@ -67,10 +68,10 @@ func (d *disk) checkSpace(size int64) error {
 	if d.dir == "" {
 		return nil
 	}
-	free, ok := freeSpace(d.dir)
-	if need := uint64(size) + segmentSpace; ok && free < need {
+	space, ok := diskspace.Of(d.dir)
+	if need := uint64(size) + segmentSpace; ok && space.Free < need {
 		return fmt.Errorf("no space left on device: %d MB are free in %s, and this restore needs %d MB; nothing was changed",
-			free>>20, d.dir, need>>20)
+			space.Free>>20, d.dir, need>>20)
 	}
 	return nil
 }

@@ -11,8 +11,10 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/lictor-dr/lictor/internal/alarm"
 	"github.com/lictor-dr/lictor/internal/backup"
 	"github.com/lictor-dr/lictor/internal/clock"
+	"github.com/lictor-dr/lictor/internal/diskspace"
 	"github.com/lictor-dr/lictor/internal/inventory"
 	"github.com/lictor-dr/lictor/internal/scratch"
 )
@@ -46,6 +48,8 @@ type Registrar interface {
 	// Saved and Failed tell of the outcome of a run.
 	Saved(note string)
 	Failed(err error)
+	// Missed tells why backups cannot be relied on although none may have failed, with an empty text that they can.
+	Missed(reason string)
 }
 
 // A Prover rebuilds an archive and compares.
@@ -73,8 +77,11 @@ type Settings struct {
 	MaxFailures   int           // failed runs in a row after which leadership is given up; 0 for never
 	MaxAge        time.Duration // of the last proven backup: above it /health answers 503
 	SkipUnchanged bool
-	DrillEvery    int // every n-th backup is rebuilt; 1 and less for each
-	MaxShrink     int // percent that the state may shrink from one backup to the next: more stops all deletion; 0 for any
+	DrillEvery    int           // every n-th backup is rebuilt; 1 and less for each
+	MaxShrink     int           // percent that the state may shrink from one backup to the next: more stops all deletion; 0 for any
+	RPO           time.Duration // the objective: how old the state in a destination may be at most; 0 for none
+	Bandwidth     int64         // bytes a second that are read from the cluster and uploaded to other machines; 0 for no limit
+	Hooks         []alarm.Hook  // who is told
 
 	Source       backup.Source
 	Prover       Prover
@@ -86,6 +93,7 @@ type Config struct {
 	Settings
 	Cluster string // configured name of the cluster; empty: the datacenter's and the trust domain's
 	Own     inventory.Own
+	Node    string // this host's name, for hooks
 	Listen  string // address of /health and /metrics; empty for none
 	// ListenOptional lets the agent run if it cannot listen there: nobody asked for that very address.
 	ListenOptional bool
@@ -93,9 +101,11 @@ type Config struct {
 	Identify  func(ctx context.Context) (Identity, error)
 	Elector   Elector   // nil in one-shot mode
 	Registrar Registrar // nil in one-shot mode
-	Scratch   *scratch.Dir
-	Clock     clock.Clock // default the machine's
-	Log       hclog.Logger
+	// Rival tells, in one-shot mode, of an agent that takes snapshots as well, empty if there is none. It may be nil.
+	Rival   func(ctx context.Context) string
+	Scratch *scratch.Dir
+	Clock   clock.Clock // default the machine's
+	Log     hclog.Logger
 }
 
 // An Agent takes backups.
@@ -105,6 +115,10 @@ type Agent struct {
 	clock  clock.Clock
 	board  *board
 	server *server // nil without one
+	alarm  *alarm.Alarm
+	mood   mood
+	space  func(dir string) (diskspace.Space, bool) // what is left of a file system
+	flight sync.Mutex                               // held by a run, or by what brings destinations up to date
 
 	current  atomic.Pointer[settings]
 	reloaded chan struct{} // gets a value when current has changed
@@ -114,15 +128,17 @@ type Agent struct {
 	// failedRun is when the last run began, if that failed; likewise.
 	failedRun *clock.Moment
 
-	mu      sync.Mutex    // guards what follows
-	cluster string        // its name, empty while it is not known
-	opened  []Destination // all there ever were
+	mu         sync.Mutex    // guards what follows
+	cluster    string        // its name, empty while it is not known
+	datacenter string        // likewise
+	opened     []Destination // all there ever were
 }
 
 // settings are Settings in use.
 type settings struct {
 	Settings
 	destinations []*destination
+	pace         *pace // nil without a limit
 }
 
 // named returns the destination with a name, nil if there is none.
@@ -141,7 +157,8 @@ func New(config Config) (*Agent, error) {
 		config.Clock = clock.Real{}
 	}
 	a := &Agent{
-		config: config, log: config.Log, clock: config.Clock, board: newBoard(config.Clock.Now().Wall), reloaded: make(chan struct{}, 1),
+		config: config, log: config.Log, clock: config.Clock, board: newBoard(config.Clock), reloaded: make(chan struct{}, 1),
+		space: diskspace.Of, alarm: alarm.New(config.Clock, config.Log.Named("hooks")),
 	}
 	a.use(config.Settings)
 	if config.Listen != "" {
@@ -157,14 +174,18 @@ func New(config Config) (*Agent, error) {
 
 // use makes settings the current ones.
 func (a *Agent) use(s Settings) {
-	next := &settings{Settings: s}
+	next := &settings{Settings: s, pace: newPace(s.Bandwidth, a.clock)}
+	var names []string
 	for _, d := range s.Destinations {
-		next.destinations = append(next.destinations, &destination{Destination: d, name: d.Store.String()})
+		next.destinations = append(next.destinations, &destination{Destination: d, name: d.Store.String(), pace: next.pace})
+		names = append(names, d.Store.String())
 	}
 	a.mu.Lock()
 	a.opened = append(a.opened, s.Destinations...)
 	a.mu.Unlock()
 	a.current.Store(next)
+	a.alarm.Use(s.Hooks)
+	a.board.use(names)
 	a.board.change(func(status *Status) {
 		status.Retained, status.Behind, status.Collapsed = map[string]int{}, map[string]bool{}, map[string]string{}
 	})
@@ -179,8 +200,20 @@ func (a *Agent) Reload(s Settings) {
 	}
 }
 
-// Close ends the serving and the election, discards what is left in scratch files and closes the destinations. It must be called once Run or Once has returned.
+// How long the end of an agent waits for hooks: in one-shot mode for all their tries, as long as they take the default time at most.
+const (
+	hooksGrace   = 5 * time.Second
+	oneShotGrace = 75 * time.Second
+)
+
+// Close gives hooks a little time to finish, ends the serving and the election, discards what is left in scratch files and closes the
+// destinations. It must be called once Run or Once has returned.
 func (a *Agent) Close() error {
+	grace := hooksGrace
+	if a.config.Elector == nil {
+		grace = oneShotGrace // nobody else tells of its run
+	}
+	a.alarm.Close(grace)
 	var errs []error
 	if a.debt.taken != nil {
 		errs = append(errs, a.debt.taken.file.Discard())
@@ -210,12 +243,10 @@ func (a *Agent) Status() Status {
 
 func (a *Agent) now() time.Time { return a.clock.Now().Wall }
 
-// fresh is how old the last proven backup may be.
-func (a *Agent) fresh() time.Duration { return a.current.Load().MaxAge }
-
 // Once takes one backup, and rotates.
 func (a *Agent) Once(ctx context.Context) error {
 	a.look(ctx)
+	a.warnOfOthers(ctx)
 	return a.run(ctx, nil)
 }
 
@@ -226,6 +257,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	watching.Go(func() { a.watch(ctx) })
+	watching.Go(func() { a.vigil(ctx) })
 	if a.config.Registrar != nil {
 		watching.Go(func() {
 			if err := a.config.Registrar.Run(ctx); err != nil && ctx.Err() == nil {
@@ -380,6 +412,7 @@ func (a *Agent) catchUpWithin(ctx context.Context, term Term, left time.Duration
 func (a *Agent) watch(ctx context.Context) {
 	for {
 		a.look(ctx)
+		a.judge() // what is found damaged may be replaced soon, and is to be told all the same
 		if clock.Sleep(ctx, a.clock, max(10*time.Second, min(a.current.Load().Interval/2, time.Minute))) != nil {
 			return
 		}

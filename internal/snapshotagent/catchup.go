@@ -66,7 +66,14 @@ func (a *Agent) forgive() {
 // catchUp tries to bring the last backup to the destinations that lack it.
 func (a *Agent) catchUp(ctx context.Context, term Term) {
 	t := a.debt.taken
-	if t == nil {
+	if t == nil || !a.flight.TryLock() {
+		return
+	}
+	defer a.flight.Unlock()
+	release, err := a.claim(ctx, term)
+	defer release()
+	if err != nil {
+		a.log.Debug("destinations stay behind", "error", err)
 		return
 	}
 	var left []*destination
@@ -158,6 +165,11 @@ func (a *Agent) seen(current *settings, d *destination, inv *inventory.Inventory
 			fresh = b.Entry.Fresh()
 		}
 	}
+	var newest *inventory.Entry
+	if b := inv.LatestProven(cluster); b != nil {
+		newest = b.Entry
+	}
+	a.board.listed(d.name, newest)
 	a.board.change(func(s *Status) {
 		if current == a.current.Load() { // no reload has taken their place meanwhile
 			s.Retained[d.name] = retained
@@ -206,5 +218,11 @@ const identifyTimeout = 20 * time.Second
 func (a *Agent) identify(ctx context.Context) (Identity, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, identifyTimeout, fmt.Errorf("Consul has not answered within %s", identifyTimeout))
 	defer cancel()
-	return a.config.Identify(ctx)
+	id, err := a.config.Identify(ctx)
+	if err == nil {
+		a.mu.Lock()
+		a.datacenter = id.Datacenter
+		a.mu.Unlock()
+	}
+	return id, err
 }

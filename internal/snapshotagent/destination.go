@@ -26,6 +26,9 @@ type Destination struct {
 type destination struct {
 	Destination
 	name string
+	pace *pace // of uploads to other machines; nil without a limit
+	// flight is held by what uploads. An upload that was given up may go on for a while.
+	flight sync.Mutex
 	// uncommitted are archives that were uploaded but are no backups. They are for the goroutine that runs.
 	uncommitted []string
 
@@ -36,6 +39,9 @@ type destination struct {
 // errMismatch says that a store gives back something else than it was given.
 var errMismatch = errors.New("what was read back is not what was uploaded")
 
+// errBusy says that an upload is under way that was given up before, and has not ended yet.
+var errBusy = errors.New("an earlier upload, which took too long, has not ended yet")
+
 // errSpoilt says that the scratch file is not any more what was read from the cluster.
 var errSpoilt = errors.New("the scratch file has changed since it was read: is the disk sound?")
 
@@ -45,6 +51,10 @@ const uploadTries = 2
 // put uploads an archive, reads it back and compares. What is read back goes to tee as well, which is emptied before each try. again is
 // told what went wrong before another try.
 func (d *destination) put(ctx context.Context, term Term, t *taken, tee *scratch.File, again func(*destination, error)) error {
+	if !d.flight.TryLock() {
+		return at(StageUpload, errBusy)
+	}
+	defer d.flight.Unlock()
 	for try := 1; ; try++ {
 		if err := at(StageUpload, d.upload(ctx, term, t)); err != nil {
 			return err
@@ -86,7 +96,11 @@ func (d *destination) upload(ctx context.Context, term Term, t *taken) error {
 		return err
 	}
 	defer f.Close()
-	return d.Store.Put(ctx, d.nameOf(t.entry), f, t.Size)
+	var data io.Reader = f
+	if blobstore.Directory(d.Store) == "" {
+		data = d.pace.reader(ctx, f)
+	}
+	return d.Store.Put(ctx, d.nameOf(t.entry), data, t.Size)
 }
 
 // readBack compares what the store has with what was read from the cluster.

@@ -10,4 +10,11 @@
 // A destination that fails does not hold up the others, and is brought up to date when it is back. After the lock may have been lost
 // nothing is committed or removed before it has been read again. After a run that failed nothing is removed at all, after a failure of a
 // destination nothing there, and nothing anywhere after the state has collapsed, until an operator says that it was meant to.
+//
+// How old the state is that each destination gives back is known at any time, by the clock that says more, and compared with an objective, if
+// there is one. Hooks, /health, metrics and the check in Consul tell what is wrong: a run that failed, an objective that is missed, a lock that
+// cannot be had, a newest backup that is damaged. Nothing waits for hooks.
+//
+// A run never overlaps another, nor the catching up of a destination. Directories are locked against other processes. A run for which there is
+// too little space, by the size of the last backup, ends before the cluster is asked.
 package snapshotagent

@@ -30,6 +30,8 @@ type memory struct {
 	mu      sync.Mutex // guards what follows
 	objects map[string][]byte
 	down    error
+	refused error // of uploads
+	stuck   bool  // uploads do not end
 }
 
 func newMemory(name string) *memory { return &memory{name: name, objects: map[string][]byte{}} }
@@ -40,17 +42,69 @@ func (m *memory) fail(err error) {
 	m.down = err
 }
 
+// refuse makes uploads fail, and nothing else.
+func (m *memory) refuse(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refused = err
+}
+
+// slow makes uploads take for ever, or no longer.
+func (m *memory) slow(stuck bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stuck = stuck
+}
+
+// cut cuts the newest archive short.
+func (m *memory) cut(t *testing.T) {
+	t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	newest := ""
+	for name := range m.objects {
+		if id, ok := inventory.ParseArchiveName(name); ok && later(newest, id) == id {
+			newest = id
+		}
+	}
+	name := inventory.ArchiveName(newest)
+	if len(m.objects[name]) == 0 {
+		t.Fatalf("there is no %s to cut", name)
+	}
+	m.objects[name] = m.objects[name][:len(m.objects[name])/2]
+}
+
+// wait waits while uploads do not end.
+func (m *memory) wait(ctx context.Context) error {
+	for {
+		m.mu.Lock()
+		stuck := m.stuck
+		m.mu.Unlock()
+		if !stuck {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
 func (m *memory) names() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Sorted(maps.Keys(m.objects))
 }
 
-func (m *memory) Put(_ context.Context, name string, r io.Reader, _ int64) error {
+func (m *memory) Put(ctx context.Context, name string, r io.Reader, _ int64) error {
+	if err := m.wait(ctx); err != nil {
+		return err
+	}
 	b, err := io.ReadAll(r)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := errors.Join(err, m.down); err != nil {
+	if err := errors.Join(err, m.down, m.refused); err != nil {
 		return err
 	}
 	m.objects[name] = b

@@ -7,18 +7,33 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
 // ballot hands out terms.
 type ballot struct {
-	terms   chan *term
+	terms chan *term
+
+	mu      sync.Mutex // guards trouble
 	trouble error
 }
 
-func (b *ballot) Close() error   { return nil }
-func (b *ballot) Trouble() error { return b.trouble }
+func (b *ballot) Close() error { return nil }
+
+func (b *ballot) Trouble() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.trouble
+}
+
+// say makes trouble, or ends it.
+func (b *ballot) say(trouble error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.trouble = trouble
+}
 
 func (b *ballot) Campaign(ctx context.Context) (Term, error) {
 	select {

@@ -29,6 +29,10 @@ var (
 	descBehind      = desc("behind", "1 if a destination lacks the last backup.", "destination")
 	descStopped     = desc("deletion_stopped", "1 if nothing is deleted because the state has collapsed, as a destination shows it.", "destination")
 	descNextRun     = desc("next_run_timestamp_seconds", "When the next run is due; 0 on an agent that does not lead.")
+	descRPO         = desc("rpo_seconds", "The objective: how old the state in a destination may be at most; 0 for none.")
+	descRPOMet      = desc("rpo_met", "1 if the objective is met in every destination, or there is none.")
+	descCovered     = desc("destination_age_seconds", "Age of the state that can be brought back from a destination.", "destination")
+	descHooks       = desc("hook_events_total", "Events for hooks, by what became of them: delivered, retried (tries), failed, dropped.", "hook", "outcome")
 	descBytes       = desc("uploaded_bytes_total", "Bytes of archives uploaded since the start.")
 )
 
@@ -40,7 +44,7 @@ func (e *exporter) Describe(to chan<- *prometheus.Desc) { prometheus.DescribeByC
 
 // Collect is part of prometheus.Collector.
 func (e *exporter) Collect(to chan<- prometheus.Metric) {
-	s, now := e.Status(), e.now()
+	s, current := e.Status(), e.current.Load()
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
@@ -48,15 +52,22 @@ func (e *exporter) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
 	}
 	gauge(descInfo, 1, version.Lictor)
-	gauge(descHealthy, truth(s.Unhealthy(now, e.fresh()) == ""))
+	gauge(descHealthy, truth(e.unhealthy(&s) == ""))
 	gauge(descLeader, truth(s.Leading))
 	gauge(descLastSuccess, seconds(s.LastSuccess))
 	gauge(descLastProven, seconds(s.LastProven))
-	since := s.LastProven
-	if since.IsZero() {
-		since = s.Started
+	gauge(descAge, s.Age.Seconds())
+	gauge(descRPO, current.RPO.Seconds())
+	gauge(descRPOMet, truth(s.Missed(current.RPO) == ""))
+	for _, c := range s.Covered {
+		gauge(descCovered, c.Age.Seconds(), c.Name)
 	}
-	gauge(descAge, now.Sub(since).Seconds())
+	for hook, n := range e.alarm.Counts() {
+		counter(descHooks, float64(n.Delivered), hook, "delivered")
+		counter(descHooks, float64(n.Retried), hook, "retried")
+		counter(descHooks, float64(n.Failed), hook, "failed")
+		counter(descHooks, float64(n.Dropped), hook, "dropped")
+	}
 	gauge(descDuration, s.Duration.Seconds())
 	gauge(descSize, float64(s.Size))
 	gauge(descIndex, float64(s.Index))

@@ -1,6 +1,7 @@
 package snapshotagent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,11 +34,18 @@ func Open(ctx context.Context, c *snapshotconfig.Config, client *api.Client, log
 	if err != nil {
 		return nil, err
 	}
+	node, err := os.Hostname()
+	if err != nil {
+		log.Warn("hooks are not told where this agent runs", "error", err)
+	}
 	config := Config{
+		Node:     node,
 		Settings: settings, Cluster: c.Cluster, Own: inventory.Own{LockKey: c.LockKey, Service: c.Service, Session: sessionName},
 		Listen: c.Listen, ListenOptional: !c.ListenConfigured, Identify: Identify(client, c.Connection.Datacenter), Scratch: dir, Log: log,
 	}
-	if !c.OneShot {
+	if c.OneShot {
+		config.Rival = rival(client, c.LockKey)
+	} else {
 		if err := takePart(&config, c, client, log); err != nil {
 			return nil, errors.Join(err, closeAll(settings.Destinations))
 		}
@@ -59,6 +67,19 @@ func takePart(config *Config, c *snapshotconfig.Config, client *api.Client, log 
 	}
 	config.Elector, config.Registrar = &elector{candidate}, registrar
 	return nil
+}
+
+// rival asks who holds the lock. Without the right to read it nobody is known.
+func rival(client *api.Client, key string) func(context.Context) string {
+	return func(ctx context.Context) string {
+		ctx, cancel := context.WithTimeout(ctx, identifyTimeout)
+		defer cancel()
+		pair, _, err := client.KV().Get(key, new(api.QueryOptions).WithContext(ctx))
+		if err != nil || pair == nil || pair.Session == "" {
+			return ""
+		}
+		return cmp.Or(string(pair.Value), "the holder of "+key)
+	}
 }
 
 // holder says, for people, who holds the lock.
@@ -90,7 +111,8 @@ func (a *Agent) Open(ctx context.Context, c *snapshotconfig.Config, client *api.
 func openSettings(ctx context.Context, c *snapshotconfig.Config, client *api.Client, dir *scratch.Dir, log hclog.Logger) (Settings, error) {
 	s := Settings{
 		Interval: c.Interval, MaxFailures: c.MaxFailures, MaxAge: c.MaxAge(), SkipUnchanged: c.SkipUnchanged, DrillEvery: c.Drill.Every,
-		MaxShrink: c.MaxShrink, Source: &backup.Cluster{Client: client, Stale: c.Stale},
+		MaxShrink: c.MaxShrink, RPO: c.RPO, Bandwidth: c.BandwidthLimit, Hooks: c.Hooks.Hooks(),
+		Source: &backup.Cluster{Client: client, Stale: c.Stale},
 		Prover: &driller{memory: c.Drill.Memory, consulBinary: c.Drill.ConsulBinary, scratch: dir},
 	}
 	var err error

@@ -16,8 +16,17 @@ var errBad = errors.New("the backup failed its proof")
 
 // run takes a backup, and another at once if it fails its proof. term is nil in one-shot mode.
 func (a *Agent) run(ctx context.Context, term Term) error {
+	if !a.flight.TryLock() {
+		return at(StageLock, errOverlap)
+	}
+	defer a.flight.Unlock()
 	began := a.clock.Now()
-	note, err := a.attempt(ctx, term)
+	release, err := a.claim(ctx, term)
+	defer release()
+	var note string
+	if err == nil {
+		note, err = a.attempt(ctx, term)
+	}
 	if errors.Is(err, errBad) || errors.Is(err, errMismatch) {
 		a.count(err)
 		a.log.Error("taking another snapshot at once", "error", err)
@@ -41,12 +50,16 @@ func (a *Agent) run(ctx context.Context, term Term) error {
 	if err != nil {
 		a.log.Error("Snapshot failed", "error", err)
 	}
+	a.tellRun(began, err)
 	switch r := a.config.Registrar; {
 	case r == nil:
 	case err != nil:
 		r.Failed(err)
 	default:
 		r.Saved(note)
+	}
+	if a.config.Elector != nil {
+		a.judge() // Consul is told at once that an objective is met again
 	}
 	return err
 }
@@ -145,11 +158,13 @@ func (a *Agent) skip(ctx context.Context, term Term, t *taken, last *inventory.E
 		if a.owed(d) {
 			continue
 		}
-		if _, failed := inventory.Confirm(ctx, guard(d.Store, term), d.nameOf(last), now); failed != nil {
+		entry, failed := inventory.Confirm(ctx, guard(d.Store, term), d.nameOf(last), now)
+		if failed != nil {
 			err = errors.Join(err, at(StageCommit, fmt.Errorf("%s: %w", d.name, failed)))
 			a.failedAt(d, failed)
 			continue
 		}
+		a.board.cover(d.name, entry)
 		confirmed = true
 	}
 	if !confirmed {
@@ -242,7 +257,7 @@ func (a *Agent) upload(ctx context.Context, term Term, t *taken, to []*destinati
 				errs[o.of] = o.err
 			}
 			if o.err == nil && over == nil && term != nil {
-				over = a.clock.After(a.grace())
+				over = a.clock.After(a.grace() + a.sending(t, to))
 			}
 		case <-over:
 			if context.Cause(ctx) != nil {
@@ -358,6 +373,7 @@ func (a *Agent) commitTo(ctx context.Context, term Term, t *taken, d *destinatio
 		err = at(StageCommit, inventory.Commit(ctx, store, d.entry(t)))
 	}
 	if err == nil {
+		a.board.cover(d.name, t.entry)
 		return nil
 	}
 	a.leave(ctx, term, t, d, err)

@@ -65,17 +65,31 @@ func (a *Agent) handler() http.Handler {
 }
 
 // serveHealth answers 200, or 503 with the reason.
-func (a *Agent) serveHealth(w http.ResponseWriter, _ *http.Request) {
+func (a *Agent) serveHealth(w http.ResponseWriter, r *http.Request) {
 	status := a.Status()
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	if reason := status.Unhealthy(a.now(), a.fresh()); reason != "" {
+	reason := a.unhealthy(&status)
+	if r.URL.Query().Get("format") == "json" {
+		a.serveHealthJSON(w, &status, reason)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if reason != "" {
 		http.Error(w, strings.TrimSpace(reason+"\n"+status.stopped()), http.StatusServiceUnavailable)
 		return
 	}
 	text := "no backup yet"
 	if !status.LastProven.IsZero() {
 		text = "last proven backup " + status.LastProven.UTC().Format(time.RFC3339)
+	}
+	if rpo := a.current.Load().RPO; rpo > 0 {
+		text += fmt.Sprintf("\nobjective %s met: the oldest destination's state is %s old", rpo, status.Oldest().Round(time.Second))
+	}
+	if status.LastError != "" {
+		text += "\nthe last run failed: " + status.LastError
+	}
+	if status.Trouble != "" {
+		text += "\nthe lock: " + status.Trouble
 	}
 	io.WriteString(w, "OK: "+text+"\n"+status.stopped()) // likewise
 }

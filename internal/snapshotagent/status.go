@@ -5,6 +5,8 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"github.com/lictor-dr/lictor/internal/clock"
 )
 
 // A Stage is a part of a backup that can fail. Metrics count failures by it.
@@ -47,17 +49,26 @@ type Status struct {
 	Behind      map[string]bool // destinations that lack the last backup
 	// Collapsed says, by destination, what the state has lost at once, for which nothing is deleted anywhere until an operator accepts it.
 	Collapsed map[string]string
+
+	Age     time.Duration // since LastProven, or since the start while there is none, by the clock that says more
+	Covered []Covered     // the destinations in use, by name
+	Damaged string        // which newest backup is not there any more as it was; empty if none
 }
 
 // A board is the status as it changes. It is safe for concurrent use.
 type board struct {
-	mu     sync.Mutex // guards status
+	clock clock.Clock
+
+	mu     sync.Mutex // guards what follows
 	status Status
+	proven point             // LastProven, or the start
+	covers map[string]*cover // by destination
 }
 
-func newBoard(now time.Time) *board {
-	b := &board{status: Status{
-		Started: now, Failures: map[Stage]int64{}, Retained: map[string]int{}, Behind: map[string]bool{}, Collapsed: map[string]string{},
+func newBoard(c clock.Clock) *board {
+	now := c.Now()
+	b := &board{clock: c, proven: point{now.Wall, now}, covers: map[string]*cover{}, status: Status{
+		Started: now.Wall, Failures: map[Stage]int64{}, Retained: map[string]int{}, Behind: map[string]bool{}, Collapsed: map[string]string{},
 	}}
 	for _, s := range Stages {
 		b.status.Failures[s] = 0
@@ -69,7 +80,11 @@ func newBoard(now time.Time) *board {
 func (b *board) change(fn func(*Status)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	before := b.status.LastProven
 	fn(&b.status)
+	if after := b.status.LastProven; !after.Equal(before) {
+		b.proven = point{after, b.clock.Now()}
+	}
 }
 
 // read returns a copy.
@@ -77,25 +92,29 @@ func (b *board) read() Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.status
+	now := b.clock.Now()
+	s.Age = b.proven.age(now)
+	s.Covered, s.Damaged = b.covered(now)
 	s.Failures, s.Retained, s.Behind = maps.Clone(s.Failures), maps.Clone(s.Retained), maps.Clone(s.Behind)
 	s.Collapsed = maps.Clone(s.Collapsed)
 	return s
 }
 
-// Unhealthy tells why the backups cannot be relied on, empty if they can: there has been no proven one for longer than fresh. An agent
-// that has just started is given as much time.
-func (s *Status) Unhealthy(now time.Time, fresh time.Duration) string {
-	since, what := s.LastProven, "the last proven backup is"
-	if since.IsZero() {
-		since, what = s.Started, "there has been no proven backup since the agent started,"
-	}
-	age := now.Sub(since)
-	if age <= fresh {
+// Unhealthy tells why the backups cannot be relied on, empty if they can: there has been no proven one for longer than fresh, the
+// objective is missed, if there is one, or the newest backup of a destination is damaged or gone. An agent that has just started is given time.
+func (s *Status) Unhealthy(fresh, rpo time.Duration) string {
+	reason := s.Missed(rpo)
+	switch {
+	case reason != "":
+	case s.Age > fresh && s.LastProven.IsZero():
+		reason = fmt.Sprintf("there has been no proven backup since the agent started, %s ago; it should have been made within %s",
+			s.Age.Round(time.Second), fresh)
+	case s.Age > fresh:
+		reason = fmt.Sprintf("the last proven backup is %s old; it must not be older than %s", s.Age.Round(time.Second), fresh)
+	case s.Damaged != "":
+		return s.Damaged
+	default:
 		return ""
-	}
-	reason := fmt.Sprintf("%s %s old; it must not be older than %s", what, age.Round(time.Second), fresh)
-	if s.LastProven.IsZero() {
-		reason = fmt.Sprintf("%s %s ago; it should have been made within %s", what, age.Round(time.Second), fresh)
 	}
 	switch {
 	case s.LastError != "":

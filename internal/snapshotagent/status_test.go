@@ -28,7 +28,12 @@ func TestUnhealthy(t *testing.T) {
 		{"another leads", Status{Started: start, LastProven: start}, 4 * time.Hour, ". This agent does not lead"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := c.status.Unhealthy(start.Add(c.after), fresh)
+			since := c.status.LastProven
+			if since.IsZero() {
+				since = start
+			}
+			c.status.Age = start.Add(c.after).Sub(since)
+			got := c.status.Unhealthy(fresh, 0)
 			if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
 				t.Errorf("%q, want %q", got, c.want)
 			}

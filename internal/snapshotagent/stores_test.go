@@ -1,9 +1,13 @@
 package snapshotagent
 
 import (
+	"fmt"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/lictor-dr/lictor/internal/alarm"
 	"github.com/lictor-dr/lictor/internal/blobstore"
 	"github.com/lictor-dr/lictor/internal/inventory"
 	"github.com/lictor-dr/lictor/internal/storetest"
@@ -67,5 +71,48 @@ func TestStaticName(t *testing.T) {
 	}
 	if status := s.Status(); status.Retained[s.current.Load().destinations[0].name] != 1 {
 		t.Errorf("%+v", status)
+	}
+}
+
+// What a bucket refuses reaches the hooks in its own words, with the stage, and without what the request was signed with.
+func TestBucketThatRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		status int
+		code   string
+		writes bool // only these are refused
+	}{
+		{"read-only bucket", http.StatusForbidden, "AccessDenied", true},
+		{"revoked key", http.StatusForbidden, "InvalidAccessKeyId", false},
+		{"expired credentials", http.StatusBadRequest, "ExpiredToken", false},
+		{"wrong region", http.StatusMovedPermanently, "PermanentRedirect", false},
+		{"wrong region, as others say it", http.StatusBadRequest, "AuthorizationHeaderMalformed", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, server, _ := inS3(t, nil)
+			heard := &ear{}
+			s.alarm.Use([]alarm.Hook{{Name: "ear", On: everything, Timeout: time.Second, Action: heard}})
+			if err := s.run(t.Context(), s.term); err != nil {
+				t.Fatal(err)
+			}
+			server.Refuse = func(w http.ResponseWriter, r *http.Request) bool {
+				if c.writes && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+					return false
+				}
+				w.Header().Set("Content-Type", "application/xml")
+				w.WriteHeader(c.status)
+				fmt.Fprintf(w, "<Error><Code>%s</Code><Message>no</Message></Error>", c.code)
+				return true
+			}
+			s.clock.Advance(time.Hour)
+			if err := s.run(t.Context(), s.term); err == nil {
+				t.Fatal("no error")
+			}
+			s.alarm.Close(10 * time.Second)
+			if len(heard.events) != 2 || heard.events[1].Event != alarm.Failure || heard.events[1].Stage != string(StageUpload) ||
+				!strings.Contains(heard.events[1].Reason, c.code) || strings.Contains(heard.events[1].Reason, "Signature") {
+				t.Errorf("%+v", heard.events)
+			}
+		})
 	}
 }

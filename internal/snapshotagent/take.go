@@ -22,6 +22,9 @@ type taken struct {
 
 // take streams a snapshot from the cluster into a scratch file, and reads it. The caller discards the file.
 func (a *Agent) take(ctx context.Context) (_ *taken, err error) {
+	if err := a.checkSpace(); err != nil {
+		return nil, err
+	}
 	identity, err := a.identify(ctx)
 	if err != nil {
 		return nil, at(StageFetch, err)
@@ -65,7 +68,7 @@ func (a *Agent) fetch(ctx context.Context, file *scratch.File) (sum [sha256.Size
 	}
 	defer stream.Body.Close()
 	h := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(file, h, moved), stream.Body); err != nil {
+	if _, err := io.Copy(io.MultiWriter(file, h, moved), a.current.Load().pace.reader(ctx, stream.Body)); err != nil {
 		return sum, fmt.Errorf("write the snapshot to %s: %w", file.Name(), because(ctx, err))
 	}
 	h.Sum(sum[:0])

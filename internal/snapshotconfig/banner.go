@@ -27,6 +27,9 @@ func (c *Config) Banner(version string) string {
 		line("Keep", "%q", c.Keep.String())
 	}
 	line("Stale", "%t", c.Stale)
+	if c.RPO > 0 {
+		line("Objective", "%q", c.RPO)
+	}
 	if c.OneShot {
 		line("Mode", "%s", "One-shot")
 	} else {

@@ -28,6 +28,10 @@ type Config struct {
 	Stale bool
 	// SkipUnchanged skips the upload of a state that equals the last proven one.
 	SkipUnchanged bool
+	// RPO is the objective: how old the state of the newest proven backup may be at most, in each destination. 0 is none.
+	RPO time.Duration
+	// BandwidthLimit is how many bytes a second may be read from the cluster, and uploaded to remote storage; 0 is no limit.
+	BandwidthLimit int64
 	// ScratchDir is an existing directory for scratch files.
 	ScratchDir string
 
@@ -52,6 +56,8 @@ type Config struct {
 	Drill Drill
 	// Destinations are where backups go; there is at least one.
 	Destinations Destinations
+	// Hooks are who is told.
+	Hooks Hooks
 
 	flags *Flags // that it was loaded with
 }
@@ -91,6 +97,8 @@ func Load(f *Flags) (*Config, []string, error) {
 	s.setConnection(c)
 	s.setDrill(c)
 	s.setDestinations(c)
+	s.setPressure(c)
+	s.setHooks(c)
 	if len(s.faults) > 0 {
 		return nil, s.warnings, fmt.Errorf("configuration: %w", &Faults{s.faults})
 	}

@@ -31,6 +31,7 @@ type file struct {
 	present      bool // it has a snapshot_agent
 	severalFrom  string
 	destinations []destination
+	hooks        []hook
 }
 
 // decoder checks the tree of one file against the table of keys. It collects all faults before it fails.
@@ -94,6 +95,10 @@ func (d *decoder) agent(raw map[string]any, f *file) {
 			if m, ok := d.object(field.shown, field.raw); ok {
 				f.destinations = d.destinations(field.shown, m)
 			}
+		case field.name == hooksBlock:
+			if m, ok := d.object(field.shown, field.raw); ok {
+				f.hooks = d.hooks(field.shown, m)
+			}
 		case blocks[field.name]:
 			if m, ok := d.object(field.shown, field.raw); ok {
 				d.block(field.name, field.shown, m, f.set)
@@ -109,7 +114,7 @@ var blocks = func() map[string]bool {
 	names := map[string]bool{}
 	for path := range known {
 		for at, c := range path {
-			if c == '.' {
+			if c == '.' && !slices.Contains(hookBlocks, path[:at]) {
 				names[path[:at]] = true
 			}
 		}
@@ -193,6 +198,8 @@ func (k *key) decode(raw any) (any, error) {
 		return int64(n), nil
 	case k.kind == kindMap:
 		return decodeMap(raw)
+	case k.kind == kindList:
+		return decodeList(raw)
 	case isText && k.kind != kindInt:
 		return k.parse(text)
 	}
@@ -203,6 +210,7 @@ var kindNames = map[kind]string{
 	kindString: "a string", kindBool: "true or false", kindInt: "a whole number", kindMap: "an object of strings",
 	kindDuration: `a duration in quotes, such as "1h"`, kindSize: `a size in quotes, such as "512MB"`,
 	kindAge: `a duration in quotes, such as "36h" or "14d"`, kindPercent: `a percentage in quotes, such as "50%"`,
+	kindList: "a list of strings", kindRate: `a rate in quotes, such as "20MB/s"`,
 }
 
 // whole returns a number that has no fraction. JSON's numbers are float64, HCL's are int or float64.
@@ -228,6 +236,22 @@ func decodeMap(raw any) (any, error) {
 			return nil, fmt.Errorf("expected %s, got %s in it", kindNames[kindMap], typeName(v))
 		}
 		out[name] = text
+	}
+	return out, nil
+}
+
+func decodeList(raw any) (any, error) {
+	items, ok := asList(raw)
+	if !ok {
+		return nil, fmt.Errorf("expected %s, got %s", kindNames[kindList], typeName(raw))
+	}
+	out := make([]string, 0, len(items))
+	for _, item := range items {
+		text, ok := item.(string)
+		if !ok {
+			return nil, fmt.Errorf("expected %s, got %s in it", kindNames[kindList], typeName(item))
+		}
+		out = append(out, text)
 	}
 	return out, nil
 }

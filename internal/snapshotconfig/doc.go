@@ -32,6 +32,8 @@
 //	token_file              -token-file           holds the token; the flag is Consul's own
 //	cluster                 -cluster              the name that backups are filed under, instead of datacenter and trust domain
 //	snapshot.skip_unchanged -skip-unchanged       upload nothing while the state is as in the last proven backup
+//	snapshot.rpo            -rpo                  the objective: how old the newest proven backup may be, in each destination
+//	snapshot.bandwidth_limit -bandwidth-limit     a rate such as 20MB/s (units are powers of 1024), or "off"
 //	log.json                -log-json             one object a line; no banner then
 //	drill.memory            -drill-memory         a size such as 512MB (units are powers of 1024), or "auto"
 //	drill.every             -drill-every          drill every n-th backup only
@@ -51,6 +53,34 @@
 //
 // What each means is in package retention. retain and keep in one place are refused. A flag wins over files, whichever of the two they
 // have: -retain over keep, any -keep-… over retain. A block in which everything is 0 counts as not there.
+//
+// # Hooks
+//
+// The object hooks has three lists, each of any length; lists of several files add up. There are no flags for them.
+//
+//	hooks {
+//	  webhook {
+//	    url           = "https://example.com/hook"      # or url_file, which is read for each request
+//	    headers       = { "X-Team" = "storage" }
+//	    secret_header = "Authorization"                 # its value is what secret_file holds
+//	    secret_file   = "/etc/lictor.d/hook.secret"
+//	    on            = ["failure", "recovery"]         # the default; or "success" as well
+//	    timeout       = "10s"                           # of one try; at most 10m
+//	  }
+//	  command {
+//	    args    = ["/usr/local/bin/notify", "consul"]   # no shell; JSON on standard input, LICTOR_… in the environment
+//	    on      = ["failure"]
+//	    timeout = "30s"
+//	  }
+//	  dead_mans_switch {
+//	    url     = "https://hc-ping.com/UUID"            # or url_file
+//	    method  = "GET"                                 # the default; or HEAD, or POST with the JSON
+//	    timeout = "10s"
+//	  }
+//	}
+//
+// What a webhook and a command are given is described in internal/alarm. A dead man's switch is requested after each run that ends well
+// with a proven backup, or with the last one confirmed, and never otherwise.
 //
 // # What becomes of a key
 //

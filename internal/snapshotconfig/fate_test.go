@@ -4,6 +4,7 @@ import (
 	"flag"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -38,7 +39,11 @@ var documented = map[fate]string{
 const own = `listen listen, cluster cluster, snapshot.skip_unchanged skip-unchanged, log.json log-json, drill.memory drill-memory,
 	drill.every drill-every, drill.consul_binary drill-consul-binary, local_storage.retain -, aws_storage.retain -,
 	azure_blob_storage.retain -, google_storage.retain -, azure_blob_storage.key_prefix -, google_storage.key_prefix -, azure_blob_storage.endpoint -,
-	google_storage.endpoint -, snapshot.max_shrink max-shrink`
+	google_storage.endpoint -, snapshot.max_shrink max-shrink,
+	snapshot.rpo rpo, snapshot.bandwidth_limit bandwidth-limit,
+	webhook.url -, webhook.url_file -, webhook.headers -, webhook.secret_header -, webhook.secret_file -, webhook.on -, webhook.timeout -,
+	command.args -, command.on -, command.timeout -,
+	dead_mans_switch.url -, dead_mans_switch.url_file -, dead_mans_switch.method -, dead_mans_switch.timeout -`
 
 func TestEveryKeyHasAFate(t *testing.T) {
 	want := map[string]fate{}
@@ -95,6 +100,13 @@ var beside = map[string]string{
 	"azure_blob_storage.service_principal_id":     `service_principal_secret = "s"; tenant_id = "t"`,
 	"azure_blob_storage.service_principal_secret": `service_principal_id = "i"; tenant_id = "t"`,
 	"azure_blob_storage.tenant_id":                `service_principal_id = "i"; service_principal_secret = "s"`,
+	"webhook":                                     `url = "https://h/x"`,
+	"webhook.url_file":                            `url = ""`,
+	"webhook.secret_header":                       `secret_file = "/f"`,
+	"webhook.secret_file":                         `secret_header = "X-A"`,
+	"command":                                     `args = ["true"]`,
+	"dead_mans_switch":                            `url = "https://h/x"`,
+	"dead_mans_switch.url_file":                   `url = ""`,
 }
 
 // samples are two different values of each kind, and of keys that do not take any value of their kind.
@@ -102,6 +114,18 @@ func samples(k *key) [2]string {
 	switch k.path {
 	case "listen":
 		return [2]string{`":1"`, `"off"`}
+	case "webhook.url", "dead_mans_switch.url":
+		return [2]string{`"https://h/a"`, `"https://h/b"`}
+	case "webhook.on", "command.on":
+		return [2]string{`["success"]`, `["failure", "success"]`}
+	case "command.args":
+		return [2]string{`["true"]`, `["true", "x"]`}
+	case "dead_mans_switch.method":
+		return [2]string{`"head"`, `"POST"`}
+	case "webhook.timeout", "command.timeout", "dead_mans_switch.timeout":
+		return [2]string{`"5s"`, `"6s"`}
+	case "webhook.headers":
+		return [2]string{`{ a = "b" }`, `{ a = "c" }`}
 	case "log.level":
 		return [2]string{`"warn"`, `"trace"`}
 	case "snapshot.local_scratch_path":
@@ -114,6 +138,7 @@ func samples(k *key) [2]string {
 	return map[kind][2]string{
 		kindString: {`"x"`, `"y"`}, kindBool: {"true", "false"}, kindInt: {"7", "8"}, kindDuration: {`"2h"`, `"3h"`}, kindSize: {`"5MB"`, `"6MB"`},
 		kindAge: {`"2d"`, `"3h"`}, kindPercent: {`"30%"`, `40`},
+		kindRate: {`"5MB/s"`, `"6MB/s"`},
 	}[k.kind]
 }
 
@@ -134,7 +159,11 @@ func with(path, sample string) string {
 			}
 		}
 	}
-	return block + " {\n" + strings.Join(lines, "\n") + "\n}"
+	text := block + " {\n" + strings.Join(lines, "\n") + "\n}"
+	if slices.Contains(hookBlocks, block) {
+		return "hooks {\n" + text + "\n}"
+	}
+	return text
 }
 
 // A served key must change the configuration when it changes: nothing is parsed and forgotten.

@@ -64,9 +64,16 @@ func (f *Flags) Describe() []Group {
 				set.Var(&keyFlag{k, f}, k.flag, k.help())
 			}
 		}
-		described = append(described, Group{g.title, set})
+		if hasFlags(set) {
+			described = append(described, Group{g.title, set})
+		}
 	}
 	return described
+}
+
+func hasFlags(set *flag.FlagSet) (any bool) {
+	set.VisitAll(func(*flag.Flag) { any = true })
+	return any
 }
 
 func emptySet() *flag.FlagSet {

@@ -21,6 +21,8 @@ const (
 	kindMap                  // map[string]string
 	kindAge                  // time.Duration, with days, weeks and years
 	kindPercent              // int, from 1 to 100
+	kindList                 // []string, of a file only
+	kindRate                 // int64, in bytes a second
 )
 
 // fate is what becomes of a key that is in use.
@@ -88,6 +90,8 @@ func (s values) inUse(path string) bool {
 		return false
 	case map[string]string:
 		return len(v) > 0
+	case []string:
+		return len(v) > 0
 	case bool:
 		return v != (known[path].def == true)
 	default:
@@ -137,6 +141,8 @@ func (k *key) parse(text string) (any, error) {
 		return retention.ParseAge(text)
 	case kindPercent:
 		return retention.ParsePercent(text)
+	case kindRate:
+		return parseRate(text)
 	case kindMap:
 		name, v, _ := strings.Cut(text, "=")
 		return map[string]string{name: v}, nil

@@ -40,6 +40,7 @@ var groups = []group{
 	{"Retention Options", keepKeys("snapshot")},
 	{"Agent Options", agentKeys},
 	{"Proof Options", drillKeys},
+	{"Hooks", hookKeys},
 	{"HTTP API Options", connectionKeys},
 	{"Local Storage Options", slices.Concat(localKeys, keepKeys(localBlock))},
 	{"Amazon S3 Storage Options", slices.Concat(s3Keys, keepKeys(s3Block))},
@@ -65,6 +66,12 @@ var snapshotKeys = []key{
 		usage: "Let any server answer, also without a leader. The snapshot may be old."},
 	{path: "snapshot.skip_unchanged", flag: "skip-unchanged", kind: kindBool,
 		usage: "Upload nothing while the state is as in the last proven backup. A skip counts as a fresh backup."},
+	{path: "snapshot.rpo", flag: "rpo", kind: kindDuration,
+		usage: "The objective: the state that can be brought back from any destination must never be older than this `duration`. What is missed " +
+			"shows in /health, in Consul and in metrics, and hooks are told. 0 is none, which is the default."},
+	{path: "snapshot.bandwidth_limit", flag: "bandwidth-limit", kind: kindRate,
+		usage: "The `rate`, such as 20MB/s, at which a snapshot is read from the cluster, and uploaded to remote storage, all together. " +
+			"The default is off: as fast as it goes."},
 	{path: "snapshot.local_scratch_path", flag: "local-scratch-path",
 		usage: "The `directory` in which a snapshot waits for its upload. The default is the system's directory for temporary files."},
 }

@@ -5,7 +5,7 @@ import "reflect"
 // Reload loads the configuration again, with the flags that c was loaded with, for an agent that runs with c; c stays as it is. What
 // cannot change while the agent runs keeps c's value, with a warning that names it: the mode, the connection, the election, the
 // service, the cluster's name, the listener, the scratch directory and the format of logs. The rest takes effect: interval, retention,
-// failures, stale, skip_unchanged, log level, drills and destinations.
+// failures, stale, skip_unchanged, objective, bandwidth limit, log level, drills, destinations and hooks.
 func (c *Config) Reload() (next *Config, warnings []string, err error) {
 	next, warnings, err = Load(c.flags)
 	if err != nil {

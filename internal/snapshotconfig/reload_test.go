@@ -21,7 +21,7 @@ func started(t *testing.T, hcl string) (*Config, func(hcl string)) {
 
 func TestReloadTakesWhatMayChange(t *testing.T) {
 	c, rewrite := started(t, ``)
-	rewrite(`snapshot { interval = "5m" retain = 2 max_failures = 9 stale = true skip_unchanged = true } log { level = "warn" }
+	rewrite(`snapshot { interval = "5m" retain = 2 max_failures = 9 stale = true skip_unchanged = true rpo = "11m" bandwidth_limit = "1MB/s" } hooks { command { args = ["true"] } } log { level = "warn" }
 		drill { every = 2 memory = "1G" } backup_destinations { google_storage { bucket = "g" } local_storage { path = "/x" } }`)
 	next, warnings, err := c.Reload()
 	if err != nil || len(warnings) > 0 {
@@ -29,6 +29,10 @@ func TestReloadTakesWhatMayChange(t *testing.T) {
 	}
 	want := *c
 	want.Interval, want.Retain, want.MaxFailures, want.Stale, want.SkipUnchanged = 5*time.Minute, 2, 9, true, true
+	want.RPO, want.BandwidthLimit, want.Hooks = 11*time.Minute, 1<<20, next.Hooks
+	if len(next.Hooks.Commands) != 1 {
+		t.Errorf("hooks %+v", next.Hooks)
+	}
 	want.LogLevel, want.Drill = "WARN", Drill{Memory: 1 << 30, Every: 2}
 	want.Destinations = Destinations{Local: []Local{{Path: "/x", Retain: 2}}, GCS: []GCS{{Bucket: "g", KeyPrefix: "consul-snapshot", Retain: 2}}}
 	if !reflect.DeepEqual(next, &want) {
@@ -85,7 +89,7 @@ func TestReloadOfABadFile(t *testing.T) {
 
 // Every field of Config may either change on a reload or is kept: a new one must be decided on.
 func TestEveryFieldHasAFateOnReload(t *testing.T) {
-	decided := strings.Fields("OneShot Interval Retain Keep MaxShrink MaxFailures Stale SkipUnchanged LogLevel Drill Destinations flags")
+	decided := strings.Fields("OneShot Interval Retain Keep MaxShrink MaxFailures Stale SkipUnchanged LogLevel Drill Destinations flags RPO BandwidthLimit Hooks")
 	c := &Config{}
 	fixed := map[any]bool{}
 	for _, s := range c.fixed() {

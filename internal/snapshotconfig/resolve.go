@@ -136,6 +136,28 @@ func (s *settings) setConnection(c *Config) {
 	}
 }
 
+// leastBandwidth is the lowest limit that is accepted, in bytes a second: below it connections look as if they hung.
+const leastBandwidth = 16 << 10
+
+// setPressure reads the objective and what backups may take. An objective that is missed between any two backups is refused.
+func (s *settings) setPressure(c *Config) {
+	const rpo, limit = "snapshot.rpo", "snapshot.bandwidth_limit"
+	c.RPO = s.span(rpo)
+	between := c.Interval * time.Duration(max(c.Drill.Every, 1))
+	switch {
+	case c.RPO == 0:
+	case c.OneShot:
+		s.warn("%s has no effect in one-shot mode: ask lictor snapshot status for it, with -rpo", s.set.name(rpo))
+		c.RPO = 0
+	case c.RPO <= between:
+		s.fault("%s: %s cannot be kept with a proven backup every %s: make it longer, or the interval shorter", s.set.name(rpo), c.RPO, between)
+	}
+	c.BandwidthLimit = s.set.size(limit)
+	if c.BandwidthLimit > 0 && c.BandwidthLimit < leastBandwidth {
+		s.fault("%s must be at least %dKB/s", s.set.name(limit), leastBandwidth>>10)
+	}
+}
+
 func (s *settings) setDrill(c *Config) {
 	c.Drill = Drill{Memory: s.set.size("drill.memory"), Every: s.atLeast(s.set, "drill.every", 1)}
 	const path = "drill.consul_binary"

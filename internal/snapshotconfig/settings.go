@@ -14,6 +14,7 @@ type settings struct {
 	set          values
 	severalFrom  string        // the first file with backup_destinations
 	destinations []destination // of backup_destinations, in the order of the files
+	hooks        []hook        // likewise
 	faults       []string
 	warnings     []string
 }
@@ -53,6 +54,7 @@ func (s *settings) add(f *file) {
 		s.severalFrom = f.severalFrom
 	}
 	s.destinations = append(s.destinations, f.destinations...)
+	s.hooks = append(s.hooks, f.hooks...)
 }
 
 func (s *settings) merge(later values) {

@@ -30,6 +30,8 @@ type setup struct {
 	s3       string   // URL of the server
 	scratch  string
 	skip     bool // what has not changed
+	rpo      time.Duration
+	hooks    map[string]any
 }
 
 // write writes the configuration to a file.
@@ -51,9 +53,10 @@ func (s *setup) write(t testing.TB, path, listen string) {
 	}
 	b, err := json.Marshal(map[string]any{"snapshot_agent": map[string]any{
 		"snapshot": map[string]any{
-			"interval": s.interval.String(), "retain": s.retain, "max_shrink": "100%", "local_scratch_path": s.scratch, "skip_unchanged": s.skip,
+			"interval": s.interval.String(), "retain": s.retain, "max_shrink": "100%", "local_scratch_path": s.scratch, "skip_unchanged": s.skip, "rpo": s.rpo.String(),
 		},
 		"listen":              listen,
+		"hooks":               s.hooks,
 		"log":                 map[string]any{"level": "DEBUG"},
 		"backup_destinations": destinations,
 	}})
