@@ -60,6 +60,13 @@ require (
 
 require github.com/anishathalye/porcupine v1.3.1
 
+require filippo.io/edwards25519 v1.2.0 // indirect
+
+require (
+	filippo.io/age v1.3.2
+	filippo.io/hpke v0.4.0 // indirect
+)
+
 require (
 	cel.dev/expr v0.25.3 // indirect
 	cloud.google.com/go v0.123.0 // indirect

@@ -42,6 +42,7 @@ var commands = map[string]constructor{
 	"snapshot inspect":              newSnapshotInspect,
 	"snapshot list":                 newSnapshotList,
 	"snapshot prune":                newSnapshotPrune,
+	"snapshot rekey":                newSnapshotRekey,
 	"snapshot restore":              newSnapshotRestore,
 	"snapshot save":                 newSnapshotSave,
 	"snapshot status":               newSnapshotStatus,

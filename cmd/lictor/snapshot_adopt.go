@@ -23,6 +23,7 @@ type snapshotAdopt struct {
 	*program
 	storeFlags
 	connection
+	keyFlags
 	force bool
 }
 
@@ -39,7 +40,8 @@ Enterprise snapshot agent, or one whose entry was lost, to a cluster. From
 then on it counts among that cluster's snapshots, and is deleted when there
 are too many. Until then nobody deletes it.
 
-The archive is read to its last record; a damaged one is not adopted. It is
+The archive is read to its last record; a damaged one is not adopted, and one
+that is encrypted only with what decrypts it. It is
 "unproven" until "snapshot verify -drill". The cluster is the one that
 -cluster, or cluster in the configuration, names; else the one of the agent at
 -http-addr, or of the one that the configuration names. With "all" only
@@ -55,6 +57,7 @@ them with -force.`,
 		},
 		groups: []optionGroup{
 			options("Store Options", c.storeFlags.define), options("HTTP API Options", c.clientFlags.define), options("Command Options", c.define),
+			options("Decryption Options", c.keyFlags.define),
 		},
 		execute: c.run,
 	}
@@ -124,6 +127,10 @@ func (c *snapshotAdopt) all(ctx context.Context, stores []blobstore.Store, claim
 // backups of that datacenter already, it is the cluster that these are of.
 func (c *snapshotAdopt) claim(ctx context.Context, stores []blobstore.Store) (inventory.Claim, error) {
 	claim := inventory.Claim{Cluster: c.cluster, AnyTrustDomain: c.force, Writer: "lictor " + version.Lictor, Now: time.Now}
+	var err error
+	if claim.Keys, err = c.keys(c.program); err != nil {
+		return claim, err
+	}
 	to := c.target()
 	client, err := to.client(c.program)
 	if err != nil {

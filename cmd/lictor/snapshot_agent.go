@@ -70,6 +70,10 @@ man's switch is requested after each proven snapshot, and only then. Each
 takes a timeout; url_file, secret_header and secret_file keep secrets out of
 the configuration.
 
+With -encryption-recipient archives are encrypted once they are proven, and
+called consul-ID.snap.age. The agent has only public keys then: it can read
+none of the backups it has made. With -encryption-passphrase-file it can.
+
 The configuration of Consul Enterprise's snapshot agent works as it is; only
 syslog and login are refused. SIGHUP reads it again.
 
@@ -92,6 +96,11 @@ With an objective, and no more than 20 MiB a second on the network:
 
     $ {program} snapshot agent -interval=1h -rpo=90m -bandwidth-limit=20MB/s \
         -gcs-bucket=backups
+
+Encrypted, for who has the private key of age1…:
+
+    $ {program} snapshot agent -local-path=/srv/snapshots \
+        -encryption-recipient=age1…
 
 One snapshot, from cron:
 

@@ -11,13 +11,17 @@ import (
 
 	"github.com/lictor-dr/lictor/internal/archive"
 	"github.com/lictor-dr/lictor/internal/backup"
+	"github.com/lictor-dr/lictor/internal/encryption"
 	"github.com/lictor-dr/lictor/internal/inspect"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/recordjson"
 )
 
 // snapshotDecode prints every record of a snapshot, without a server.
-type snapshotDecode struct{ *program }
+type snapshotDecode struct {
+	*program
+	keyFlags
+}
 
 func newSnapshotDecode(p *program) cli.Command {
 	c := &snapshotDecode{program: p}
@@ -25,7 +29,7 @@ func newSnapshotDecode(p *program) cli.Command {
 		program: p,
 		manual: manual{
 			synopsis: "Decodes a snapshot file to JSON lines",
-			usage:    "snapshot decode FILE",
+			usage:    "snapshot decode [options] FILE",
 			about: `
 Verifies a snapshot file and prints what is in it, one JSON object a line:
 first the metadata with the type SnapshotHeader, then every record in the
@@ -34,9 +38,12 @@ order of the file. Durations without a unit are nanoseconds, bytes are base64.
 Secrets are printed in clear: tokens, private keys, values.
 
 No server is needed. FILE may also be the state.bin in a server's data
-directory, with its meta.json beside it, or "-" for standard input.`,
+directory, with its meta.json beside it, or "-" for standard input. A file
+that is encrypted is decrypted to a private temporary file first, whatever its
+name.`,
 			examples: `
     $ {program} snapshot decode backup.snap
+    $ {program} snapshot decode -identity=key.txt backup.snap.age
 
 The names of all keys:
 
@@ -47,6 +54,7 @@ The names of all keys:
 				{1, "wrong arguments, or the file cannot be read or is damaged"},
 			},
 		},
+		groups:  []optionGroup{options("Decryption Options", c.keyFlags.define)},
 		execute: c.run,
 	}
 }
@@ -60,7 +68,10 @@ func (c *snapshotDecode) run(args []string) int {
 	}
 	read, stop, err := c.open(args[0])
 	var badMeta *archive.RawMetaError
+	var sealed *sealedError
 	switch {
+	case errors.As(err, &sealed):
+		return c.fail("Error decrypting snapshot: %s", sealed)
 	case errors.As(err, &badMeta):
 		return c.fail("Error %s", badMeta)
 	case err != nil:
@@ -86,30 +97,41 @@ func (c *snapshotDecode) run(args []string) int {
 	return 0
 }
 
-// open opens a file, or copies standard input to a private temporary one.
+// open opens a file, or copies standard input, or what is encrypted, to a private temporary one.
 func (c *snapshotDecode) open(path string) (readArchive, func() error, error) {
-	if path != "-" {
+	encrypted, in := false, c.in
+	if path == "-" {
+		encrypted, in = encryption.Sniff(c.in)
+	}
+	var spool *backup.Spool
+	var err error
+	switch {
+	case encrypted:
+		spool, err = c.decrypt(c.program, in)
+	case path == "-":
+		if spool, err = spooled(in); err != nil {
+			return nil, nil, fmt.Errorf("copy standard input to a temporary file: %w", err)
+		}
+	case isEncryptedFile(path):
+		spool, err = c.decryptFile(c.program, path)
+	default:
 		file, err := archive.OpenFile(path)
 		if err != nil {
 			return nil, nil, err
 		}
 		return file.Read, file.Close, nil
 	}
-	spool, err := backup.NewSpool()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, &sealedError{err}
 	}
-	if _, err := io.Copy(spool, c.in); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("copy standard input to a temporary file: %w", err), spool.Close())
-	}
-	read := func(state archive.StateFunc) (*archive.Result, error) {
-		if _, err := spool.Seek(0, io.SeekStart); err != nil {
-			return nil, err
-		}
-		return archive.Read(spool, state)
-	}
-	return read, spool.Close, nil
+	return readSpool(spool), spool.Close, nil
 }
+
+// sealedError says why a snapshot could not be decrypted.
+type sealedError struct{ err error }
+
+func (e *sealedError) Error() string { return e.err.Error() }
+func (e *sealedError) Unwrap() error { return e.err }
 
 // decode prints the metadata and all records. It ends at the first failure of
 // the output.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/lictor-dr/lictor/internal/backup"
 	"github.com/lictor-dr/lictor/internal/blobstore"
+	"github.com/lictor-dr/lictor/internal/encryption"
+	"github.com/lictor-dr/lictor/internal/inventory"
 	"github.com/lictor-dr/lictor/internal/progress"
 	"github.com/lictor-dr/lictor/internal/retrieval"
 )
@@ -19,6 +21,7 @@ import (
 type snapshotGet struct {
 	*program
 	storeFlags
+	keyFlags
 	format string
 }
 
@@ -37,17 +40,25 @@ verified and decoded to its last record before it becomes FILE, with mode
 that is not bad in any of the stores. Of several stores that have it the
 first that can give it does.
 
+A snapshot that is encrypted is copied as it is, and compared with its entry;
+FILE is consul-ID.snap.age then. With -identity or -passphrase-file it is
+decrypted, and verified as any other.
+
 What was got is restored with "snapshot restore".`,
 			examples: `
     $ {program} snapshot get -store=/srv/snapshots latest backup.snap
     $ {program} snapshot get -config-file=snapshot.json 1479360073448728784
+    $ {program} snapshot get -store=/srv/snapshots -identity=key.txt latest
     $ {program} snapshot get -store=gs://b latest - | {program} snapshot restore -`,
 			status: []exitStatus{
 				{0, "the snapshot is in FILE"},
 				{1, "wrong arguments, or the snapshot could not be had, or is bad"},
 			},
 		},
-		groups:  []optionGroup{options("Store Options", c.storeFlags.define), options("Command Options", c.define)},
+		groups: []optionGroup{
+			options("Store Options", c.storeFlags.define), options("Command Options", c.define),
+			options("Decryption Options", c.keyFlags.define),
+		},
 		execute: c.run,
 	}
 }
@@ -83,6 +94,10 @@ func (c *snapshotGet) run(args []string) int {
 	if c.format == "json" {
 		return c.sayJSON(say, got)
 	}
+	if got.Encrypted {
+		say("Got encrypted snapshot %s, %s: %s", got.ID, got.Proof, got.Path)
+		return 0
+	}
 	say("Got and verified snapshot %s, index %d, %s: %s", got.ID, got.Index, got.Proof, got.Path)
 	return 0
 }
@@ -92,10 +107,12 @@ type gotSnapshot struct {
 	Path     string
 	ID       string
 	Index    uint64
-	Bytes    int64
+	Bytes    int64 // of the file
 	SHA256   string
 	Proof    string // as the entry has it
 	Location string
+	// Encrypted tells that it was copied as it is stored, and not looked into.
+	Encrypted bool `json:",omitempty"`
 }
 
 // get copies a backup from the first store that can give it.
@@ -107,7 +124,7 @@ func (c *snapshotGet) get(ctx context.Context, stores []blobstore.Store, args []
 	for _, err := range copies.Unlisted {
 		c.warn("%s", err)
 	}
-	path := copies.Sources[0].Backup.Name
+	path := c.path(copies.Sources[0].Backup)
 	if len(args) == 2 {
 		path = args[1]
 	}
@@ -125,14 +142,41 @@ func (c *snapshotGet) get(ctx context.Context, stores []blobstore.Store, args []
 	return nil, errors.Join(errs...)
 }
 
+// path is the file that a snapshot goes to if none is named.
+func (c *snapshotGet) path(b *inventory.Backup) string {
+	id, ok := inventory.ParseArchiveName(b.Name)
+	switch {
+	case !ok:
+		return b.Name
+	case c.keyFlags.given() || b.Name == inventory.ArchiveName(id):
+		return inventory.ArchiveName(id)
+	}
+	return inventory.EncryptedName(id, 0)
+}
+
 // copy copies one archive to path.
 func (c *snapshotGet) copy(ctx context.Context, source *retrieval.Source, path string) (*gotSnapshot, error) {
 	b := source.Backup
+	var from backup.Source = source
 	var place backup.Place = &backup.File{Path: path, Warn: func(err error) { c.warn("%s", err) }}
 	if path == "-" {
 		place = &backup.Pipe{Out: c.out}
 	}
-	r, err := backup.Save(ctx, source, place, progress.New(c.err))
+	if !c.keyFlags.given() {
+		encrypted, err := isEncrypted(ctx, source)
+		switch {
+		case err != nil:
+			return nil, err
+		case encrypted:
+			return c.copyEncrypted(ctx, source, place, path)
+		}
+	} else {
+		var err error
+		if from, err = c.keyFlags.source(c.program, source, recipientsOf(b)); err != nil {
+			return nil, err
+		}
+	}
+	r, err := backup.Save(ctx, from, place, progress.New(c.err))
 	var step *backup.StepError
 	if errors.As(err, &step) {
 		return nil, fmt.Errorf("%s: %w", b.ID, step.Err)
@@ -147,4 +191,45 @@ func (c *snapshotGet) copy(ctx context.Context, source *retrieval.Source, path s
 		Path: path, ID: b.ID, Index: r.Report.Meta.Index, Bytes: r.Report.Bytes, SHA256: hex.EncodeToString(r.Report.SHA256[:]),
 		Proof: show(source.Store, b).Proof, Location: source.Store.Location(b.Name),
 	}, nil
+}
+
+// isEncrypted looks at the start of a backup: names can lie.
+func isEncrypted(ctx context.Context, source *retrieval.Source) (bool, error) {
+	r, err := source.Store.Get(ctx, source.Backup.Name)
+	if err != nil {
+		return false, err
+	}
+	encrypted, _ := encryption.Sniff(r)
+	return encrypted, r.Close()
+}
+
+// recipientsOf are the fingerprints of those that a backup is encrypted for, as far as its entry tells.
+func recipientsOf(b *inventory.Backup) []string {
+	if b == nil || b.Entry == nil || b.Entry.Encryption == nil {
+		return nil
+	}
+	return b.Entry.Encryption.Recipients
+}
+
+// copyEncrypted copies a backup as it is stored.
+func (c *snapshotGet) copyEncrypted(ctx context.Context, source *retrieval.Source, to backup.Place, path string) (*gotSnapshot, error) {
+	b := source.Backup
+	copied, err := retrieval.Copy(ctx, source, to, progress.New(c.err))
+	var step *backup.StepError
+	if errors.As(err, &step) {
+		return nil, fmt.Errorf("%s: %w", b.ID, step.Err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	got := &gotSnapshot{
+		Path: path, ID: b.ID, Bytes: copied.Size, SHA256: hex.EncodeToString(copied.SHA256[:]), Encrypted: true,
+		Proof: show(source.Store, b).Proof, Location: source.Store.Location(b.Name),
+	}
+	if b.Entry == nil {
+		c.warn("%s is encrypted and has no entry: there is nothing to compare it with", got.Location)
+		return got, nil
+	}
+	got.Index = b.Entry.Index
+	return got, nil
 }

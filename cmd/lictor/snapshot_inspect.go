@@ -14,12 +14,15 @@ import (
 	"github.com/hashicorp/cli"
 
 	"github.com/lictor-dr/lictor/internal/archive"
+	"github.com/lictor-dr/lictor/internal/backup"
+	"github.com/lictor-dr/lictor/internal/encryption"
 	"github.com/lictor-dr/lictor/internal/inspect"
 )
 
 // snapshotInspect prints what a snapshot holds, without a server.
 type snapshotInspect struct {
 	*program
+	keyFlags
 	format  string
 	options inspect.Options
 }
@@ -35,9 +38,11 @@ func newSnapshotInspect(p *program) cli.Command {
 Verifies a snapshot file, walks its records to the last one, and prints its
 metadata and how many records of each type it holds, largest first. No server
 is needed. FILE may also be the state.bin in a server's data directory, with
-its meta.json beside it, or "-" for standard input.`,
+its meta.json beside it, or "-" for standard input. A file that is encrypted
+is decrypted to a private temporary file first, whatever its name.`,
 			examples: `
     $ {program} snapshot inspect backup.snap
+    $ {program} snapshot inspect -identity=key.txt backup.snap.age
 
 Where the keys are, two levels deep, then the level below "redis":
 
@@ -49,7 +54,7 @@ Where the keys are, two levels deep, then the level below "redis":
 				{1, "wrong arguments, or the file cannot be read or is damaged"},
 			},
 		},
-		groups:  []optionGroup{options("Command Options", c.define)},
+		groups:  []optionGroup{options("Command Options", c.define), options("Decryption Options", c.keyFlags.define)},
 		execute: c.run,
 	}
 }
@@ -94,7 +99,14 @@ func (c *snapshotInspect) run(args []string) int {
 // already printed when it returns false.
 func (c *snapshotInspect) take(path string) (*inspect.Census, bool) {
 	if path == "-" {
-		return c.count(func(state archive.StateFunc) (*archive.Result, error) { return archive.Read(c.in, state) })
+		encrypted, in := encryption.Sniff(c.in)
+		if encrypted {
+			return c.decrypted(c.decrypt(c.program, in))
+		}
+		return c.count(func(state archive.StateFunc) (*archive.Result, error) { return archive.Read(in, state) })
+	}
+	if isEncryptedFile(path) {
+		return c.decrypted(c.decryptFile(c.program, path))
 	}
 	file, err := archive.OpenFile(path)
 	var badMeta *archive.RawMetaError
@@ -108,6 +120,16 @@ func (c *snapshotInspect) take(path string) (*inspect.Census, bool) {
 	}
 	defer file.Close()
 	return c.count(file.Read)
+}
+
+// decrypted takes the census of what was decrypted.
+func (c *snapshotInspect) decrypted(spool *backup.Spool, err error) (*inspect.Census, bool) {
+	if err != nil {
+		c.fail("Error decrypting snapshot: %s", err)
+		return nil, false
+	}
+	defer spool.Close()
+	return c.count(readSpool(spool))
 }
 
 // count takes the census of what read reads.

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"flag"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/cli"
@@ -37,8 +40,11 @@ Azure Blob Storage or Google Cloud Storage, newest first, with their proof:
     lost      an entry without its archive
     damaged   the entry cannot be read, or the archive has another size
 
-Clusters may share a store; -cluster leaves the others out. A snapshot whose
-state has collapsed stops the deletion of old ones: a warning says so.`,
+A column tells whom encrypted ones are for, if there are any, by the
+fingerprints of their public keys: the first 16 digits of the SHA-256 of the
+key's text. Clusters may share a store; -cluster leaves the others out. A
+snapshot whose state has collapsed stops the deletion of old ones: a warning
+says so.`,
 			examples: `
     $ {program} snapshot list -store=/srv/snapshots
     $ {program} snapshot list -store='s3://bucket?region=eu-west-1'
@@ -65,6 +71,7 @@ type listed struct {
 	Size        int64
 	Proof       string
 	Cluster     string
+	Encryption  string `json:",omitempty"` // whom it is encrypted for
 	Destination string
 	Location    string
 	Reason      string           `json:",omitempty"` // why it is not proven
@@ -100,6 +107,7 @@ func (c *snapshotList) run(args []string) int {
 					one := show(store, b)
 					one.Collapse = lost[b.Name]
 					all = append(all, one)
+					c.warnOfStrays(store, b)
 				}
 			}
 		}
@@ -130,14 +138,30 @@ func (c *snapshotList) collapses(store blobstore.Store, inv *inventory.Inventory
 	return lost
 }
 
+// warnOfStrays tells of what an interrupted rekey has left: it may be what nobody should be able to read any more.
+func (c *snapshotList) warnOfStrays(store blobstore.Store, b *inventory.Backup) {
+	for _, name := range b.Strays {
+		c.warn("%s is another archive of %s, which its entry does not name; if that is of an interrupted rekey, the same again deletes it",
+			store.Location(name), b.ID)
+	}
+}
+
 func (c *snapshotList) table(all []listed) {
 	rows := [][]string{{"ID", "Time", "Index", "Size", "Proof", "Cluster", "Destination"}}
+	encrypted := slices.ContainsFunc(all, func(l listed) bool { return l.Encryption != "" })
+	if encrypted {
+		rows[0] = slices.Insert(rows[0], 6, "Encryption")
+	}
 	for _, l := range all {
 		index := ""
 		if l.Index > 0 {
 			index = strconv.FormatUint(l.Index, 10)
 		}
-		rows = append(rows, []string{l.ID, l.Time.UTC().Format("2006-01-02T15:04:05Z"), index, formatSize(l.Size), l.Proof, printable(l.Cluster), l.Destination})
+		row := []string{l.ID, l.Time.UTC().Format("2006-01-02T15:04:05Z"), index, formatSize(l.Size), l.Proof, printable(l.Cluster), l.Destination}
+		if encrypted {
+			row = slices.Insert(row, 6, cmp.Or(l.Encryption, "none"))
+		}
+		rows = append(rows, row)
 	}
 	writeTable(c.out, rows)
 }
@@ -161,6 +185,12 @@ func show(store blobstore.Store, b *inventory.Backup) listed {
 	}
 	if b.Entry != nil {
 		l.Index, l.Cluster = b.Entry.Index, b.Entry.Cluster
+	}
+	switch {
+	case b.Entry != nil && b.Entry.Encryption != nil:
+		l.Encryption = b.Entry.Encryption.Whom()
+	case b.Entry == nil && strings.HasSuffix(strings.TrimSuffix(b.Name, ".bad"), ageExtension):
+		l.Encryption = "recipients that are not known"
 	}
 	return l
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/hashicorp/cli"
 
 	"github.com/lictor-dr/lictor/internal/backup"
+	"github.com/lictor-dr/lictor/internal/encryption"
 	"github.com/lictor-dr/lictor/internal/progress"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/restore"
@@ -23,6 +26,7 @@ import (
 type snapshotRestore struct {
 	*program
 	connection
+	keyFlags
 	options  restore.Options
 	dryRun   bool
 	format   string
@@ -44,7 +48,8 @@ The snapshot is verified and decoded to its last record first. What is
 damaged, or would kill a Consul 1.21.4 server, is refused before anything is
 sent. What is sent is what was verified: if the file changes in between, the
 upload breaks off and nothing is restored. With "-" as FILE the snapshot is
-read from standard input.
+read from standard input. A file that is encrypted is decrypted to its end
+first, to a private temporary file.
 
 A cluster does not keep all of it: nodes that had an agent and are no members
 of this cluster are removed within a minute, with their sessions and locks.
@@ -56,6 +61,7 @@ With ACLs enabled the token needs acl:write.`,
 			examples: `
     $ {program} snapshot restore -dry-run backup.snap
     $ {program} snapshot restore backup.snap
+    $ {program} snapshot restore -identity=key.txt backup.snap.age
 
 A snapshot of a Consul before 1.4 with ACLs, into one of today:
 
@@ -69,7 +75,9 @@ A snapshot with records that only the target knows:
 				{1, "wrong arguments, the snapshot is refused, or it was not restored"},
 			},
 		},
-		groups:  []optionGroup{c.serverOptions(), options("Command Options", c.define)},
+		groups: []optionGroup{
+			c.serverOptions(), options("Command Options", c.define), options("Decryption Options", c.keyFlags.define),
+		},
 		execute: c.run,
 	}
 }
@@ -124,7 +132,11 @@ func (c *snapshotRestore) run(args []string) int {
 		return c.fail("Error connecting to Consul agent: %s", err)
 	}
 	snapshot, err := c.open(args[0])
-	if err != nil {
+	var sealed *sealedError
+	switch {
+	case errors.As(err, &sealed):
+		return c.fail("Error decrypting snapshot: %s", sealed)
+	case err != nil:
 		return c.fail("Error opening snapshot file: %s", err)
 	}
 	defer snapshot.Close()
@@ -155,9 +167,39 @@ func (c *snapshotRestore) run(args []string) int {
 // time, and there is nothing to clean up.
 func (c *snapshotRestore) open(path string) (*restore.Snapshot, error) {
 	if path == "-" {
-		return restore.Spool(context.Background(), c.in, progress.New(c.err))
+		return c.spool(c.in)
 	}
-	return restore.Open(context.Background(), path, progress.New(c.err))
+	info, err := os.Stat(path)
+	if err != nil || info.IsDir() || info.Mode().IsRegular() && !isEncryptedFile(path) {
+		return restore.Open(context.Background(), path, progress.New(c.err))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := c.spool(f)
+	return s, errors.Join(err, f.Close())
+}
+
+// spool copies a snapshot to a private temporary file, and decrypts it if it is encrypted: to its end, before anything is sent.
+func (c *snapshotRestore) spool(from io.Reader) (*restore.Snapshot, error) {
+	encrypted, in := encryption.Sniff(from)
+	if !encrypted {
+		return restore.Spool(context.Background(), in, progress.New(c.err))
+	}
+	keys, err := c.keys(c.program)
+	if err != nil {
+		return nil, &sealedError{err}
+	}
+	plain, err := keys.Decrypt(in)
+	if err != nil {
+		return nil, &sealedError{err}
+	}
+	s, err := restore.Spool(context.Background(), plain, progress.New(c.err))
+	if err != nil {
+		return nil, &sealedError{err}
+	}
+	return s, nil
 }
 
 // target is the cluster that flags and environment point at.

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"context"
 	"encoding/hex"
 	"flag"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/cli"
+	"github.com/hashicorp/consul/api"
 
 	"github.com/lictor-dr/lictor/internal/backup"
+	"github.com/lictor-dr/lictor/internal/encryption"
 	"github.com/lictor-dr/lictor/internal/progress"
 )
 
@@ -16,6 +19,8 @@ import (
 type snapshotSave struct {
 	*program
 	connection
+	recipientFlags
+	encrypted      *backup.Encrypted // where it goes, if it is encrypted
 	appendFilename string
 	format         string
 	warnings       []string
@@ -40,7 +45,9 @@ A snapshot that is sound is always kept. If it holds records that a Consul
 1.21.4 server cannot restore, a warning says which, how many, and what to do.
 
 With ACLs enabled the token needs acl:write. The file contains every secret of
-the datacenter.`,
+the datacenter. With -recipient or -recipients-file it is encrypted, in the
+format of age, once it has been verified: then nothing plain is in a file that
+has a name, and only who has the private key of a recipient can read it.`,
 			examples: `
     $ {program} snapshot save backup.snap
 
@@ -52,15 +59,17 @@ Into a file named like backup-1.21.4-dc1.snap:
 
     $ {program} snapshot save -append-filename=version,dc backup.snap
 
-Encrypted, without a plain copy on disk that has a name:
+Encrypted, for who has the private key:
 
-    $ {program} snapshot save - | age -R key.pub > backup.snap.age`,
+    $ {program} snapshot save -recipients-file=key.pub backup.snap.age`,
 			status: []exitStatus{
 				{0, "the snapshot is saved and verified"},
 				{1, "wrong arguments, or the snapshot could not be had, or is bad"},
 			},
 		},
-		groups:  []optionGroup{c.serverOptions(), options("Command Options", c.define)},
+		groups: []optionGroup{
+			c.serverOptions(), options("Command Options", c.define), options("Encryption Options", c.recipientFlags.define),
+		},
 		execute: c.run,
 	}
 }
@@ -85,29 +94,55 @@ func (c *snapshotSave) run(args []string) int {
 	case len(unknown) > 0:
 		c.note("-append-filename knows version, dc, node and status; ignored: " + strings.Join(unknown, ", "))
 	}
+	to, err := c.recipientFlags.open()
+	if err != nil {
+		return c.fail("Error saving snapshot: %s", err)
+	}
 	client := c.dial(c.program)
 	if client == nil {
 		return 1
 	}
 	ctx, stop := interruptible()
 	defer stop()
-	path, err := (&backup.Labeler{Client: client}).Name(ctx, args[0], words)
+	path, err := c.name(ctx, client, args[0], words)
 	if err != nil {
 		return c.fail("Error %s", err)
 	}
-	result, err := backup.Save(ctx, &backup.Cluster{Client: client, Stale: c.stale}, c.place(path), progress.New(c.err))
+	result, err := backup.Save(ctx, &backup.Cluster{Client: client, Stale: c.stale}, c.place(path, to), progress.New(c.err))
 	if err != nil {
 		return c.fail("Error %s", err)
 	}
 	return c.report(path, result)
 }
 
-// place is where the snapshot goes.
-func (c *snapshotSave) place(path string) backup.Place {
-	if path == "-" {
-		return &backup.Pipe{Out: c.out}
+// name is the name of the file with what was asked for in it. An .age at the end stays there, and the extension before it in its place.
+func (c *snapshotSave) name(ctx context.Context, client *api.Client, path string, words []string) (string, error) {
+	stem, age := strings.CutSuffix(path, ageExtension)
+	if !c.recipientFlags.given() || !age {
+		return (&backup.Labeler{Client: client}).Name(ctx, path, words)
 	}
-	return &backup.File{Path: path, Warn: func(err error) { c.note(err.Error()) }}
+	name, err := (&backup.Labeler{Client: client}).Name(ctx, stem, words)
+	return name + ageExtension, err
+}
+
+// ageExtension is how the names of encrypted files end, by custom.
+const ageExtension = ".age"
+
+// place is where the snapshot goes.
+func (c *snapshotSave) place(path string, to *encryption.Recipients) (place backup.Place) {
+	place = &backup.Pipe{Out: c.out}
+	if path != "-" {
+		place = &backup.File{Path: path, Warn: func(err error) { c.note(err.Error()) }}
+	}
+	if to == nil {
+		return place
+	}
+	if path != "-" && !strings.HasSuffix(path, ageExtension) {
+		c.note("the snapshot is encrypted, and " + path + " does not end in .age: Lictor reads it all the same, " +
+			"other tools may not see why they cannot")
+	}
+	c.encrypted = &backup.Encrypted{Place: place, To: to}
+	return c.encrypted
 }
 
 // note warns, and keeps the warning for the result.
@@ -138,6 +173,10 @@ func (c *snapshotSave) report(path string, r *backup.Result) int {
 	if c.format == "json" {
 		return c.sayJSON(say, c.result(path, r))
 	}
+	if c.encrypted != nil {
+		say("Saved and verified snapshot to index %d, encrypted for %s", index, c.encrypted.To)
+		return 0
+	}
 	say("Saved and verified snapshot to index %d", index)
 	return 0
 }
@@ -150,10 +189,11 @@ type savedSnapshot struct {
 	Term          uint64
 	ResponseIndex uint64 // what the server said
 	KnownLeader   bool
-	LastContact   float64 // in seconds
-	Size          int64   // of the records
-	Bytes         int64   // of the file
-	SHA256        string  // of the file
+	LastContact   float64  // in seconds
+	Size          int64    // of the records
+	Bytes         int64    // of the file
+	SHA256        string   // of the file
+	Recipients    []string `json:",omitempty"` // fingerprints of those that the file is encrypted for
 	Records       map[string]int64
 	Warnings      []string
 	Durations     struct{ Fetch, Verify, Total float64 }
@@ -166,6 +206,9 @@ func (c *snapshotSave) result(path string, r *backup.Result) *savedSnapshot {
 		KnownLeader: r.Stream.KnownLeader, LastContact: r.Stream.LastContact.Seconds(),
 		Size: r.Report.StateSize, Bytes: r.Report.Bytes, SHA256: hex.EncodeToString(r.Report.SHA256[:]),
 		Records: r.Report.Records(), Warnings: append([]string{}, c.warnings...),
+	}
+	if e := c.encrypted; e != nil {
+		s.Bytes, s.SHA256, s.Recipients = e.Size, hex.EncodeToString(e.SHA256[:]), e.To.Fingerprints()
 	}
 	s.Durations.Fetch = seconds(r.Fetched.Sub(r.Began))
 	s.Durations.Verify = seconds(r.Committed.Sub(r.Fetched))

@@ -3,10 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/lictor-dr/lictor/internal/backup"
 	"github.com/lictor-dr/lictor/internal/blobstore"
 	"github.com/lictor-dr/lictor/internal/drill"
+	"github.com/lictor-dr/lictor/internal/encryption"
 	"github.com/lictor-dr/lictor/internal/inventory"
 	"github.com/lictor-dr/lictor/internal/progress"
 	"github.com/lictor-dr/lictor/internal/record"
@@ -28,6 +31,7 @@ import (
 type snapshotVerify struct {
 	*program
 	storeFlags
+	keyFlags
 	drill        bool
 	consulBinary string
 	format       string
@@ -47,6 +51,10 @@ store the argument is a file, or "-" for standard input. With -store or
 the archive must also be the one that its entry is about. Of several stores
 each one's is verified.
 
+What is encrypted is decrypted with -identity or -passphrase-file. Without,
+a snapshot in a store is compared with its entry, byte for byte, and no more
+is said of it.
+
 -drill rebuilds it in a throw-away engine, by a child process, and compares
 what that holds and answers with what is in the archive. The outcome goes into
 the entry: that is how a snapshot that was adopted, or whose drill was
@@ -55,13 +63,17 @@ again. A drill that could not be carried out takes no proof away.`,
 			examples: `
     $ {program} snapshot verify -drill backup.snap
     $ {program} snapshot verify -store=/srv/snapshots latest
+    $ {program} snapshot verify -store=/srv/snapshots -identity=key.txt all
     $ {program} snapshot verify -drill -config-file=snapshot.json all`,
 			status: []exitStatus{
 				{0, "every snapshot is sound; with -drill: proven"},
 				{1, "one is not, or cannot be had, or, with -drill, is not proven"},
 			},
 		},
-		groups:  []optionGroup{options("Store Options", c.storeFlags.define), options("Command Options", c.define)},
+		groups: []optionGroup{
+			options("Store Options", c.storeFlags.define), options("Command Options", c.define),
+			options("Decryption Options", c.keyFlags.define),
+		},
 		execute: c.run,
 	}
 }
@@ -74,16 +86,19 @@ func (c *snapshotVerify) define(fs *flag.FlagSet) {
 
 // verified is the outcome of one check.
 type verified struct {
-	Name    string // the file, or the location in a store
-	ID      string `json:",omitempty"` // of a snapshot in a store
-	Sound   bool
-	Proof   string   // proven, unproven or bad; empty without a drill
-	Reason  string   `json:",omitempty"` // why it is not sound, or not proven
-	Index   uint64   `json:",omitempty"`
-	Bytes   int64    `json:",omitempty"`
-	SHA256  string   `json:",omitempty"`
-	Records int64    `json:",omitempty"`
-	Warn    []string `json:"Warnings,omitempty"`
+	Name  string // the file, or the location in a store
+	ID    string `json:",omitempty"` // of a snapshot in a store
+	Sound bool
+	// Encrypted tells that it is encrypted, and Closed that it was not decrypted: sound is then that it is what its entry is about.
+	Encrypted bool     `json:",omitempty"`
+	Closed    bool     `json:",omitempty"`
+	Proof     string   // proven, unproven or bad; empty without a drill
+	Reason    string   `json:",omitempty"` // why it is not sound, or not proven
+	Index     uint64   `json:",omitempty"`
+	Bytes     int64    `json:",omitempty"`
+	SHA256    string   `json:",omitempty"`
+	Records   int64    `json:",omitempty"`
+	Warn      []string `json:"Warnings,omitempty"`
 }
 
 func (v *verified) good() bool { return v.Sound && (v.Proof == "" || v.Proof == string(drill.Proven)) }
@@ -136,6 +151,8 @@ func (c *snapshotVerify) tellOne(v *verified) {
 	switch {
 	case !v.Sound:
 		c.say("BAD       %s: %s", v.Name, v.Reason)
+	case v.Closed && v.Proof == "":
+		c.say("encrypted %s: as it was committed, but not decrypted: %s", v.Name, v.Reason)
 	case v.Proof == "":
 		c.say("sound     %s: %d records, index %d", v.Name, v.Records, v.Index)
 	case v.Reason != "":
@@ -146,9 +163,9 @@ func (c *snapshotVerify) tellOne(v *verified) {
 }
 
 func (c *snapshotVerify) verify(ctx context.Context, what string) ([]*verified, error) {
-	if !c.given() {
+	if !c.storeFlags.given() {
 		source := &fileSource{path: what, in: c.in}
-		v, err := c.one(ctx, source, what)
+		v, err := c.one(ctx, source, what, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -209,14 +226,14 @@ func (c *snapshotVerify) stored(ctx context.Context, store blobstore.Store, b *i
 	if shown := show(store, b); !b.Archive || b.EntryError != nil {
 		return &verified{Name: shown.Location, ID: b.ID, Reason: shown.Reason}, nil
 	}
-	v, err := c.one(ctx, &retrieval.Source{Store: store, Backup: b}, store.Location(b.Name))
+	v, err := c.one(ctx, &retrieval.Source{Store: store, Backup: b}, store.Location(b.Name), b)
 	if err != nil {
 		return nil, err
 	}
 	v.ID = b.ID
 	verdict := inventory.Verdict{Proof: inventory.Proof(v.Proof), Reason: v.Reason, At: time.Now(), SHA256: v.SHA256}
 	switch {
-	case !c.drill || b.Entry == nil:
+	case !c.drill || b.Entry == nil || v.Closed:
 		return v, nil
 	case !v.Sound: // not bad, for which retention keeps the last three only: it may be the way to the store that damages
 		verdict.Proof, verdict.Reason = inventory.Unproven, "verification failed: "+v.Reason
@@ -233,8 +250,12 @@ func (c *snapshotVerify) stored(ctx context.Context, store blobstore.Store, b *i
 	return v, nil
 }
 
-// one verifies an archive. The error says that it could not be had.
-func (c *snapshotVerify) one(ctx context.Context, source backup.Source, name string) (*verified, error) {
+// one verifies an archive; b is the backup that it is, nil for a file. The error says that it could not be had.
+func (c *snapshotVerify) one(ctx context.Context, source backup.Source, name string, b *inventory.Backup) (*verified, error) {
+	keys, err := c.keys(c.program)
+	if err != nil {
+		return nil, err
+	}
 	dir, err := scratch.Open("")
 	if err != nil {
 		return nil, err
@@ -248,13 +269,13 @@ func (c *snapshotVerify) one(ctx context.Context, source backup.Source, name str
 	if err != nil {
 		return nil, err
 	}
-	defer stream.Body.Close()
+	defer func(body io.Closer) { _ = body.Close() }(stream.Body) // it was only read
 	v := &verified{Name: name}
-	bar := progress.New(c.err).Start("Verifying", -1)
-	report, err := backup.Verify(ctx, io.TeeReader(stream.Body, io.MultiWriter(bar, file)), backup.Options{})
-	bar.Close()
+	stored := &digested{Reader: stream.Body, sum: sha256.New()}
+	stream.Body = readCloser{stored, stream.Body}
+	report, err := c.read(ctx, v, stream, keys, file, b)
 	if err == nil {
-		_, err = io.Copy(io.Discard, stream.Body) // to its end, where it is compared
+		_, err = io.Copy(io.Discard, stored) // to its end, where it is compared
 	}
 	if err != nil {
 		if ctx.Err() != nil || !isDamage(err) {
@@ -263,20 +284,82 @@ func (c *snapshotVerify) one(ctx context.Context, source backup.Source, name str
 		v.Reason = err.Error()
 		return v, nil
 	}
-	v.Sound, v.Index, v.Bytes, v.SHA256 = true, report.Meta.Index, report.Bytes, hex.EncodeToString(report.SHA256[:])
-	v.Warn = report.Findings.Warnings()
-	for _, n := range report.Records() {
-		v.Records += n
-	}
-	if c.drill {
-		return v, c.rebuild(ctx, v, file.Name())
+	v.Sound, v.Bytes, v.SHA256 = true, stored.size, hex.EncodeToString(stored.sum.Sum(nil))
+	switch {
+	case v.Closed && c.drill:
+		v.Proof = string(drill.Unproven)
+	case !v.Closed:
+		v.tell(report)
+		if c.drill {
+			return v, c.rebuild(ctx, v, file.Name())
+		}
 	}
 	return v, nil
 }
 
+// tell takes over what a report says.
+func (v *verified) tell(report *backup.Report) {
+	v.Index, v.Warn = report.Meta.Index, report.Findings.Warnings()
+	for _, n := range report.Records() {
+		v.Records += n
+	}
+}
+
+// read reads an archive to its last record, and copies it to a file. Of a backup that is encrypted, and that nothing was given to decrypt
+// with, there is no report.
+func (c *snapshotVerify) read(
+	ctx context.Context, v *verified, stream *backup.Stream, keys *encryption.Keys, to io.Writer, b *inventory.Backup,
+) (report *backup.Report, err error) {
+	if b != nil && b.Entry != nil && !c.keyFlags.given() {
+		keys = nil // a passphrase is not asked for in the middle of a list
+	}
+	v.Encrypted, err = stream.Decrypt(keys)
+	var locked *encryption.LockedError
+	if errors.As(err, &locked) {
+		if b == nil || b.Entry == nil || locked.Tried {
+			return nil, encryption.For(err, recipientsOf(b))
+		}
+		v.Closed, v.Reason = true, encryption.For(err, recipientsOf(b)).Error()
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	bar := progress.New(c.err).Start("Verifying", -1)
+	defer bar.Close()
+	report, err = backup.Verify(ctx, io.TeeReader(stream.Body, io.MultiWriter(bar, to)), backup.Options{})
+	if err == nil {
+		_, err = io.Copy(io.Discard, stream.Body) // to its end, where it is known to be whole
+	}
+	return report, err
+}
+
+// digested measures what is read.
+type digested struct {
+	io.Reader
+	sum  hash.Hash
+	size int64
+}
+
+// Read reads on.
+func (d *digested) Read(p []byte) (int, error) {
+	n, err := d.Reader.Read(p)
+	d.sum.Write(p[:n])
+	d.size += int64(n)
+	return n, err
+}
+
+// readCloser reads one thing and closes another.
+type readCloser struct {
+	io.Reader
+	io.Closer
+}
+
 // isDamage tells whether an error is about the archive, and not about having it: a full disk, a store that is down.
 func isDamage(err error) bool {
-	for _, damage := range []error{archive.ErrCorrupt, archive.ErrNotRestorable, record.ErrCorrupt, retrieval.ErrChanged} {
+	for _, damage := range []error{
+		archive.ErrCorrupt, archive.ErrNotRestorable, record.ErrCorrupt, retrieval.ErrChanged, encryption.ErrDamaged,
+	} {
 		if errors.Is(err, damage) {
 			return true
 		}

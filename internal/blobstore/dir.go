@@ -20,7 +20,7 @@ import (
 const abandoned = 24 * time.Hour
 
 // leftover is how temporary files of backups are named. A directory may hold other programs' files too: those are never swept.
-var leftover = regexp.MustCompile(`^consul-[0-9]+\.snap(\.[a-z]+)*\.tmp[0-9]+$`)
+var leftover = regexp.MustCompile(`^consul-[0-9]+(\.[0-9]+)?\.snap(\.[a-z]+)*\.tmp[0-9]+$`)
 
 // dirStore keeps objects as files of a directory.
 type dirStore struct {

@@ -100,11 +100,12 @@ func TestDirSweepsWhatKilledRunsLeft(t *testing.T) {
 	path := t.TempDir()
 	old := time.Now().Add(-25 * time.Hour)
 	for name, modified := range map[string]time.Time{
-		"consul-1.snap.tmp17":      old,
-		"consul-1.snap.json.tmp18": old,
-		"consul-2.snap.tmp19":      time.Now(), // somebody may write to it
-		"notes.txt.tmp20":          old,        // another program's
-		"consul-3.snap":            old,
+		"consul-1.snap.tmp17":       old,
+		"consul-1.snap.json.tmp18":  old,
+		"consul-1.7.snap.age.tmp18": old,
+		"consul-2.snap.tmp19":       time.Now(), // somebody may write to it
+		"notes.txt.tmp20":           old,        // another program's
+		"consul-3.snap":             old,
 	} {
 		p := filepath.Join(path, name)
 		if err := errors.Join(os.WriteFile(p, nil, 0o600), os.Chtimes(p, modified, modified)); err != nil {

@@ -20,7 +20,7 @@ var layers = []layer{
 	{"commands", false, []string{"cmd/*", "scripts/*", "internal/compare", "internal/clientsuite"}},
 	{"jobs", true, []string{
 		"internal/agent", "internal/backup", "internal/restore", "internal/demo", "internal/soak", "internal/chaos", "internal/walkthrough", "internal/tlsmatrix", "internal/drill", "internal/server", "internal/interop",
-		"internal/election", "internal/registration", "internal/retrieval", "internal/snapshotagent",
+		"internal/election", "internal/registration", "internal/retrieval", "internal/rekey", "internal/snapshotagent",
 	}},
 	{"concepts", true, []string{
 		"internal/archive", "internal/record", "internal/preflight", "internal/inspect", "internal/querytemplate",
@@ -28,11 +28,11 @@ var layers = []layer{
 		"internal/logging", "internal/datadir", "internal/recordjson", "internal/digest", "internal/acl", "internal/aclresolve", "internal/agenttoken", "internal/aclreplicate",
 		"internal/coordinate", "internal/preparedquery",
 		"internal/telemetry", "internal/userevent", "internal/meshca", "internal/definition", "internal/healthcheck", "internal/localstate",
-		"internal/blobstore", "internal/storetest", "internal/inventory", "internal/scratch", "internal/snapshotconfig",
+		"internal/blobstore", "internal/storetest", "internal/inventory", "internal/encryption", "internal/alarm", "internal/scratch", "internal/snapshotconfig",
 		"internal/serverport", "internal/gossip", "internal/history", "internal/forward", "internal/retryjoin", "internal/tlsconf", "internal/certauthority", "internal/retention",
 	}},
 	{"leaves", false, []string{
-		"internal/msgpack", "internal/golden", "internal/tlstest", "internal/testproc", "internal/atomicfile", "internal/version", "internal/progress", "internal/house", "internal/clock", "internal/alarm", "internal/diskspace",
+		"internal/msgpack", "internal/golden", "internal/tlstest", "internal/testproc", "internal/atomicfile", "internal/version", "internal/progress", "internal/house", "internal/clock", "internal/diskspace",
 	}},
 }
 

@@ -2,11 +2,14 @@ package inventory
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/blobstore"
+	"github.com/lictor-dr/lictor/internal/encryption"
 )
 
 // ErrClaimed says that an archive is, or seems to be, another cluster's.
@@ -20,6 +23,7 @@ type Claim struct {
 	// AnyTrustDomain lets the trust domain in an archive differ from the cluster's.
 	AnyTrustDomain bool
 	Own            Own
+	Keys           *encryption.Keys // to read archives that are encrypted
 	Writer         string
 	Now            func() time.Time
 }
@@ -39,10 +43,14 @@ func adopt(ctx context.Context, store blobstore.Store, id string, c Claim) (*Ent
 	if number(id) == 0 {
 		return nil, fmt.Errorf("%q is not the ID of a backup: it must be a number of nanoseconds", id)
 	}
-	e, err := readEntry(ctx, store, ArchiveName(id))
+	e, err := readNamed(ctx, store, EntryName(ArchiveName(id)))
 	switch {
 	case errors.Is(err, blobstore.ErrNotFound) || errors.Is(err, ErrEntry):
-		return c.adopt(ctx, store, id, "adopted", Claim.excludes)
+		name, err := archiveOf(ctx, store, id)
+		if err != nil {
+			return nil, err
+		}
+		return c.adopt(ctx, store, id, name, "adopted", Claim.excludes)
 	case err != nil:
 		return nil, err
 	case e.Cluster != c.Cluster:
@@ -51,13 +59,25 @@ func adopt(ctx context.Context, store blobstore.Store, id string, c Claim) (*Ent
 	return e, nil
 }
 
+// archiveOf is the name of the archive with an ID, which may be encrypted.
+func archiveOf(ctx context.Context, store blobstore.Store, id string) (string, error) {
+	inv, err := List(ctx, store, nil)
+	if err != nil {
+		return "", err
+	}
+	if b := inv.Find(id); b != nil {
+		return b.Name, nil
+	}
+	return ArchiveName(id), nil // which a listing may lack
+}
+
 // adopt reads an archive and commits an entry for it.
-func (c Claim) adopt(ctx context.Context, store blobstore.Store, id, how string, excludes func(Claim, string) bool) (*Entry, error) {
-	r, err := store.Get(ctx, ArchiveName(id))
+func (c Claim) adopt(ctx context.Context, store blobstore.Store, id, name, how string, excludes func(Claim, string) bool) (*Entry, error) {
+	r, err := store.Get(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	d, err := Describe(ctx, r, c.Own)
+	d, sealed, err := c.describe(ctx, r)
 	if err := errors.Join(err, r.Close()); err != nil {
 		return nil, err
 	}
@@ -65,7 +85,40 @@ func (c Claim) adopt(ctx context.Context, store blobstore.Store, id, how string,
 		return nil, fmt.Errorf("%w: trust domain %q in the archive, %q of the cluster", ErrClaimed, d.TrustDomain, c.TrustDomain)
 	}
 	e := c.entry(d, id, how)
+	e.Name, e.Encryption = name, sealed
 	return e, Commit(ctx, store, e)
+}
+
+// describe reads an archive, encrypted or not. The size and the SHA-256 are those of what is stored.
+func (c Claim) describe(ctx context.Context, r io.Reader) (*Description, *Encryption, error) {
+	encrypted, whole := encryption.Sniff(r)
+	if !encrypted {
+		d, err := Describe(ctx, whole, c.Own)
+		return d, nil, err
+	}
+	sum, size := sha256.New(), new(counter)
+	plain, err := c.Keys.Decrypt(io.TeeReader(whole, io.MultiWriter(sum, size)))
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := Describe(ctx, plain, c.Own)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := io.Copy(io.Discard, plain); err != nil { // to its end, where it is known to be whole
+		return nil, nil, err
+	}
+	d.SHA256, d.Size = [sha256.Size]byte(sum.Sum(nil)), int64(*size)
+	return d, &Encryption{Format: ageFormat, Passphrase: plain.ByPassphrase}, nil
+}
+
+// counter counts what is written to it.
+type counter int64
+
+// Write counts p.
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
 }
 
 func (c Claim) entry(d *Description, id, how string) *Entry {
@@ -118,7 +171,7 @@ func Rebuild(ctx context.Context, store blobstore.Store, c Claim) (*Rebuilding, 
 			out.Skipped = append(out.Skipped, Skip{b.ID, b.Name, b.EntryError})
 			continue
 		}
-		e, err := c.adopt(ctx, store, b.ID, "rebuilt from the archive", Claim.doubts)
+		e, err := c.adopt(ctx, store, b.ID, b.Name, "rebuilt from the archive", Claim.doubts)
 		switch {
 		case err == nil:
 			out.Rebuilt = append(out.Rebuilt, e)

@@ -7,6 +7,10 @@
 // and a larger one is newer. Its entry is consul-<id>.snap.json. An archive that failed its proof is consul-<id>.snap.bad, with the entry
 // consul-<id>.snap.bad.json. So what consul-*.snap matches are archives that were not found bad, and nothing else.
 //
+// An encrypted archive is consul-<id>.snap.age, or consul-<id>.<time>.snap.age once it was encrypted anew, the time in UNIX milliseconds.
+// Its entry has the name that it would have without encryption: archives of one ID are one backup, with one entry, which says which of them
+// it is about. The others are strays.
+//
 // # Promises
 //
 // The entry is the commit point of a backup. [Commit] writes it last, once the archive is there in its full size, and reads it back.
@@ -23,6 +27,9 @@
 // commit: deletions cannot make a collapse out of many small steps, and no crash loses one. The next backup is compared with the same one, so
 // that the norm moves only when somebody says so: until [AcceptCollapse], Prune deletes nothing. That the state grows again changes nothing
 // about it.
+//
+// [Supersede] puts an archive that was encrypted anew in the place of the old one: the entry is rewritten when both are there, and before
+// the old one is deleted.
 //
 // [SetAside] marks the entry bad before anything is moved, so that nothing on the way looks like a good backup.
 //

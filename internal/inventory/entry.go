@@ -59,11 +59,13 @@ type Entry struct {
 	Index     uint64       `json:"index"` // of Raft
 	Term      uint64       `json:"term"`
 	Census    []TypeCensus `json:"census"` // by type
-	SHA256    string       `json:"sha256"` // of the archive, in hex
-	Size      int64        `json:"size"`   // of the archive, in bytes
+	SHA256    string       `json:"sha256"` // of the archive as it is stored, in hex
+	Size      int64        `json:"size"`   // of the archive as it is stored, in bytes
 	StateSize int64        `json:"state_size"`
 	// Essence is a digest of the content without what changes by itself: see Sum.
 	Essence string `json:"essence"`
+	// Encryption says how the archive is encrypted; nil if it is not. All that is told of the content is about what was encrypted.
+	Encryption *Encryption `json:"encryption,omitempty"`
 
 	Started   time.Time `json:"started"`   // the request for the snapshot
 	Saved     time.Time `json:"saved"`     // it had arrived
@@ -142,6 +144,9 @@ func (e *Entry) checkContent() error {
 		return errors.New("no time of commit")
 	case e.Previous != nil && (number(e.Previous.ID) == 0 || e.Previous.Records < 0 || e.Previous.StateSize < 0):
 		return fmt.Errorf("previous id %q with %d records, %d bytes of state", e.Previous.ID, e.Previous.Records, e.Previous.StateSize)
+	}
+	if err := e.checkEncryption(); err != nil {
+		return err
 	}
 	last := -1
 	for _, c := range e.Census {

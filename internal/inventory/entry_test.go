@@ -213,6 +213,12 @@ func FuzzDecodeEntry(f *testing.F) {
 	}
 	f.Add(good)
 	f.Add([]byte(`{"format":1,"id":"1","ID":null,"x":[{}]}`))
+	sealed := sound("1")
+	encrypted(sealed)
+	if good, err = sealed.Encode(); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
 	f.Add(bytes.Replace(good, []byte(`"type": 2`), []byte(`"type": 2, "Type": 3, "é<": "\ud800"`), 1))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e, err := DecodeEntry(data)

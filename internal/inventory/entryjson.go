@@ -57,11 +57,15 @@ type extra map[string]json.RawMessage
 type (
 	plainEntry  Entry // without methods, so that encoding/json does its own
 	plainCensus TypeCensus
+
+	plainEncryption Encryption
 )
 
 var (
 	entryFields  = fields(reflect.TypeFor[plainEntry]())
 	censusFields = fields(reflect.TypeFor[plainCensus]())
+
+	encryptionFields = fields(reflect.TypeFor[plainEncryption]())
 )
 
 // fields are the names that a struct's fields have in JSON.

@@ -12,7 +12,7 @@ import (
 // A Backup is an archive with its entry, an archive alone, or an entry alone.
 type Backup struct {
 	ID       string
-	Name     string    // of the archive, also where there is none
+	Name     string    // of the archive, also where there is none: the one that the entry names
 	Archive  bool      // whether it is there; an entry alone is left of an upload that was lost, or of a deletion
 	Size     int64     // of the archive as listed, in bytes
 	Modified time.Time // of the archive
@@ -20,6 +20,15 @@ type Backup struct {
 	Entry *Entry
 	// EntryError says why the entry could not be used: an [ErrEntry], an [ErrFormat], or what the store said.
 	EntryError error
+	// Strays are other archives of the same ID, which the entry does not name: left of an archive that was being encrypted anew when that
+	// was interrupted.
+	Strays []string
+}
+
+// Fixed tells whether the archive has a name that every backup of the store has: it is written over, not deleted.
+func (b *Backup) Fixed() bool {
+	id, ok := ParseArchiveName(strings.TrimSuffix(b.Name, badSuffix))
+	return !ok || id != b.ID
 }
 
 // Foreign tells whether the archive has no entry: it is somebody else's, such as the Enterprise agent's, or a backup that was never

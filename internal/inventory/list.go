@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -32,8 +33,8 @@ func List(ctx context.Context, store blobstore.Store, earlier *Inventory) (*Inve
 		return nil, fmt.Errorf("read the entries of the backups in %s: %w", store, err)
 	}
 	inv := &Inventory{entries: entries}
-	for name := range shelf.names {
-		b, bad := shelf.backup(name, entries)
+	for slot := range shelf.archives {
+		b, bad := shelf.backup(slot, entries)
 		if bad {
 			inv.Bad = append(inv.Bad, b)
 		} else {
@@ -47,39 +48,53 @@ func List(ctx context.Context, store blobstore.Store, earlier *Inventory) (*Inve
 
 // A shelf is a listing, sorted out.
 type shelf struct {
-	names    map[string]bool             // of archives, whether they are there or only their entries
-	archives map[string]blobstore.Object // by name
+	archives map[string][]blobstore.Object // by the name of their entry; none if only that is there
 	entries  []blobstore.Object
 }
 
 // sortObjects leaves out what is no name of ours. fixed is the name of the store's one archive, empty if each has its own.
 func sortObjects(objects []blobstore.Object, fixed string) shelf {
-	s := shelf{names: map[string]bool{}, archives: map[string]blobstore.Object{}}
+	s := shelf{archives: map[string][]blobstore.Object{}}
 	for _, o := range objects {
 		name, isEntry := strings.CutSuffix(o.Name, entrySuffix)
 		archive := strings.TrimSuffix(name, badSuffix)
-		if _, ok := ParseArchiveName(archive); !ok && (fixed == "" || archive != fixed) {
-			continue
-		}
-		s.names[name] = true
-		if isEntry {
+		_, ours := ParseArchiveName(archive)
+		switch {
+		case !ours && (fixed == "" || archive != fixed):
+		case !isEntry:
+			s.archives[EntryName(name)] = append(s.archives[EntryName(name)], o)
+		case EntryName(name) == o.Name:
+			s.archives[o.Name] = append(s.archives[o.Name], nil...)
 			s.entries = append(s.entries, o)
-		} else {
-			s.archives[name] = o
 		}
 	}
 	return s
 }
 
-func (s shelf) backup(name string, entries map[string]fetched) (b Backup, bad bool) {
-	archive, bad := strings.CutSuffix(name, badSuffix)
-	id, _ := ParseArchiveName(archive)
+// backup puts together what belongs to one entry.
+func (s shelf) backup(slot string, entries map[string]fetched) (b Backup, bad bool) {
+	name := strings.TrimSuffix(slot, entrySuffix)
+	plain, bad := strings.CutSuffix(name, badSuffix)
+	id, _ := ParseArchiveName(plain)
 	b = Backup{ID: id, Name: name}
-	if o, ok := s.archives[name]; ok {
-		b.Archive, b.Size, b.Modified = true, o.Size, o.Modified
-	}
-	if f, ok := entries[EntryName(name)]; ok {
+	all := s.archives[slot]
+	if f, ok := entries[slot]; ok {
 		b.Entry, b.EntryError = f.entry, f.err
+	}
+	switch {
+	case b.Entry != nil && bad:
+		b.Name = BadName(b.Entry.Name)
+	case b.Entry != nil:
+		b.Name = b.Entry.Name
+	case len(all) > 0 && !slices.ContainsFunc(all, func(o blobstore.Object) bool { return o.Name == name }):
+		b.Name = all[len(all)-1].Name
+	}
+	for _, o := range all {
+		if o.Name == b.Name {
+			b.Archive, b.Size, b.Modified = true, o.Size, o.Modified
+		} else {
+			b.Strays = append(b.Strays, o.Name)
+		}
 	}
 	if b.ID == "" && b.Entry != nil { // a fixed name
 		b.ID = b.Entry.ID
@@ -132,22 +147,32 @@ func (inv *Inventory) remembers(o blobstore.Object) (fetched, bool) {
 
 func fetch(ctx context.Context, store blobstore.Store, o blobstore.Object) fetched {
 	f := fetched{object: o, at: time.Now()}
-	f.entry, f.err = readEntry(ctx, store, strings.TrimSuffix(o.Name, entrySuffix))
+	f.entry, f.err = readNamed(ctx, store, o.Name)
 	return f
 }
 
 // readEntry reads the entry of an archive, whose name may end in .bad.
 func readEntry(ctx context.Context, store blobstore.Store, archive string) (*Entry, error) {
-	data, err := readObject(ctx, store, EntryName(archive))
+	name := EntryName(archive)
+	e, err := readNamed(ctx, store, name)
+	if err == nil && e.Name != archive && BadName(e.Name) != archive {
+		return nil, fmt.Errorf("%s: %w: it is about %q", store.Location(name), ErrEntry, e.Name)
+	}
+	return e, err
+}
+
+// readNamed reads the entry with a name, whichever archive it is about.
+func readNamed(ctx context.Context, store blobstore.Store, name string) (*Entry, error) {
+	data, err := readObject(ctx, store, name)
 	if err != nil {
 		return nil, err
 	}
 	e, err := DecodeEntry(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", store.Location(EntryName(archive)), err)
+		return nil, fmt.Errorf("%s: %w", store.Location(name), err)
 	}
-	if e.Name != archive && BadName(e.Name) != archive {
-		return nil, fmt.Errorf("%s: %w: it is about %q", store.Location(EntryName(archive)), ErrEntry, e.Name)
+	if EntryName(e.Name) != name && EntryName(BadName(e.Name)) != name {
+		return nil, fmt.Errorf("%s: %w: it is about %q", store.Location(name), ErrEntry, e.Name)
 	}
 	return e, nil
 }

@@ -50,8 +50,14 @@ func TestParseArchiveName(t *testing.T) {
 func FuzzParseArchiveName(f *testing.F) {
 	f.Add("consul-1479360073448728784.snap")
 	f.Add("consul-007.snap")
+	f.Add("consul-7.2.snap.age")
 	f.Fuzz(func(t *testing.T, name string) {
-		if id, ok := ParseArchiveName(name); ok && (ArchiveName(id) != name || IDTime(id).IsZero()) {
+		id, encrypted, generation, ok := parseName(name)
+		again := ArchiveName(id)
+		if encrypted {
+			again = EncryptedName(id, generation)
+		}
+		if ok && (again != name || IDTime(id).IsZero() || EntryName(name) != ArchiveName(id)+".json") {
 			t.Errorf("%q has ID %q", name, id)
 		}
 	})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/blobstore"
@@ -81,7 +80,6 @@ func Decide(inv *Inventory, keep Keep) (all []Decision) {
 
 // untouchable tells why the retention of a cluster never deletes something, empty if it may.
 func (b *Backup) untouchable(cluster string) string {
-	_, numbered := ParseArchiveName(strings.TrimSuffix(b.Name, badSuffix))
 	switch {
 	case b.EntryError != nil:
 		return "never deleted: its entry cannot be used"
@@ -89,7 +87,7 @@ func (b *Backup) untouchable(cluster string) string {
 		return "never deleted: it has no entry"
 	case b.Entry.Cluster != cluster || cluster == "":
 		return "never deleted: it is of another cluster"
-	case !numbered:
+	case b.Fixed():
 		return "never deleted: the next one takes its place"
 	}
 	return ""
@@ -140,7 +138,7 @@ func (inv *Inventory) wouldStay(b Backup, good []*Backup, keep Keep) bool {
 func (inv *Inventory) spoiled(cluster string) (doomed []Backup) {
 	var bad []Backup
 	for _, b := range slices.Concat(inv.Bad, inv.Backups) {
-		if b.of(cluster) && b.Entry.Proof == Bad && strings.TrimSuffix(b.Name, badSuffix) == ArchiveName(b.ID) {
+		if b.of(cluster) && b.Entry.Proof == Bad && !b.Fixed() {
 			bad = append(bad, b)
 		}
 	}
@@ -203,6 +201,9 @@ func deleteAll(ctx context.Context, store blobstore.Store, plan []Backup) (done 
 		if !same {
 			continue
 		}
+		if err := deleteStrays(ctx, store, b); err != nil {
+			return done, err
+		}
 		if err := deleteOne(ctx, store, b.Name); err != nil {
 			return done, err
 		}
@@ -233,12 +234,17 @@ func deleteOne(ctx context.Context, store blobstore.Store, archive string) error
 
 // unchanged tells whether the entry still says what the plan relied on.
 func unchanged(ctx context.Context, store blobstore.Store, b Backup) (bool, error) {
-	e, err := readEntry(ctx, store, b.Name)
+	e, err := readNamed(ctx, store, EntryName(b.Name))
 	if errors.Is(err, blobstore.ErrNotFound) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	return b.Entry != nil && e.Cluster == b.Entry.Cluster && e.Proof == b.Entry.Proof && e.SHA256 == b.Entry.SHA256, nil
+	return sameBackup(b.Entry, e), nil
+}
+
+// sameBackup tells whether two entries, of which the first may be nil, are about the same archive and think the same of it.
+func sameBackup(a, b *Entry) bool {
+	return a != nil && a.Name == b.Name && a.Cluster == b.Cluster && a.Proof == b.Proof && a.SHA256 == b.SHA256
 }

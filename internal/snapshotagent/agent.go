@@ -15,6 +15,7 @@ import (
 	"github.com/lictor-dr/lictor/internal/backup"
 	"github.com/lictor-dr/lictor/internal/clock"
 	"github.com/lictor-dr/lictor/internal/diskspace"
+	"github.com/lictor-dr/lictor/internal/encryption"
 	"github.com/lictor-dr/lictor/internal/inventory"
 	"github.com/lictor-dr/lictor/internal/scratch"
 )
@@ -82,6 +83,8 @@ type Settings struct {
 	RPO           time.Duration // the objective: how old the state in a destination may be at most; 0 for none
 	Bandwidth     int64         // bytes a second that are read from the cluster and uploaded to other machines; 0 for no limit
 	Hooks         []alarm.Hook  // who is told
+	// Encrypt is whom backups are encrypted for; nil for nobody, and they are not.
+	Encrypt *encryption.Recipients
 
 	Source       backup.Source
 	Prover       Prover
@@ -412,7 +415,7 @@ func (a *Agent) catchUpWithin(ctx context.Context, term Term, left time.Duration
 func (a *Agent) watch(ctx context.Context) {
 	for {
 		a.look(ctx)
-		a.judge() // what is found damaged may be replaced soon, and is to be told all the same
+		a.judgeAges() // what is found damaged may be replaced soon, and is to be told all the same
 		if clock.Sleep(ctx, a.clock, max(10*time.Second, min(a.current.Load().Interval/2, time.Minute))) != nil {
 			return
 		}

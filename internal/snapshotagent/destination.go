@@ -80,9 +80,19 @@ func (d *destination) entry(t *taken) *inventory.Entry {
 	return &e
 }
 
-// nameOf is the name that the archive of an entry has in this destination.
+// nameOf is the name that a new archive has in this destination.
 func (d *destination) nameOf(e *inventory.Entry) string {
-	return cmp.Or(blobstore.FixedName(d.Store), inventory.ArchiveName(e.ID))
+	return cmp.Or(blobstore.FixedName(d.Store), e.Name)
+}
+
+// heldName is the name that a backup has in this destination, where it may have been encrypted anew.
+func (d *destination) heldName(e *inventory.Entry) string {
+	if inv := d.last(); inv != nil {
+		if b := inv.Find(e.ID); b != nil {
+			return b.Name
+		}
+	}
+	return d.nameOf(e)
 }
 
 func (d *destination) upload(ctx context.Context, term Term, t *taken) error {

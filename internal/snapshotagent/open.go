@@ -14,6 +14,7 @@ import (
 	"github.com/lictor-dr/lictor/internal/backup"
 	"github.com/lictor-dr/lictor/internal/blobstore"
 	"github.com/lictor-dr/lictor/internal/election"
+	"github.com/lictor-dr/lictor/internal/encryption"
 	"github.com/lictor-dr/lictor/internal/inventory"
 	"github.com/lictor-dr/lictor/internal/registration"
 	"github.com/lictor-dr/lictor/internal/retention"
@@ -116,8 +117,29 @@ func openSettings(ctx context.Context, c *snapshotconfig.Config, client *api.Cli
 		Prover: &driller{memory: c.Drill.Memory, consulBinary: c.Drill.ConsulBinary, scratch: dir},
 	}
 	var err error
+	if s.Encrypt, err = openEncryption(&c.Encryption, log); err != nil {
+		return s, err
+	}
 	s.Destinations, err = OpenDestinations(ctx, &c.Destinations, log)
 	return s, err
+}
+
+// openEncryption returns whom a configuration encrypts for, nil for nobody.
+func openEncryption(c *snapshotconfig.Encryption, log hclog.Logger) (*encryption.Recipients, error) {
+	switch {
+	case len(c.Recipients) > 0:
+		return encryption.ParseRecipients(c.Recipients)
+	case c.PassphraseFile == "":
+		return nil, nil
+	}
+	secret, warning, err := encryption.ReadPassphrase(c.PassphraseFile)
+	if err != nil {
+		return nil, err
+	}
+	if warning != "" {
+		log.Warn(warning)
+	}
+	return encryption.Passphrase(secret)
 }
 
 // OpenDestinations opens the destinations of a configuration.

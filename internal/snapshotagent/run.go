@@ -59,7 +59,7 @@ func (a *Agent) run(ctx context.Context, term Term) error {
 		r.Saved(note)
 	}
 	if a.config.Elector != nil {
-		a.judge() // Consul is told at once that an objective is met again
+		a.judgeAges() // Consul is told at once that an objective is met again
 	}
 	return err
 }
@@ -74,6 +74,10 @@ func (a *Agent) attempt(ctx context.Context, term Term) (note string, err error)
 	if last := a.unchanged(t); last != nil {
 		return a.skip(ctx, term, t, last)
 	}
+	early, err := a.seal(ctx, t)
+	if err != nil {
+		return "", err
+	}
 	stored, copied, err := a.store(ctx, term, t)
 	if copied != nil {
 		defer func() { err = errors.Join(err, copied.Discard()) }()
@@ -81,7 +85,7 @@ func (a *Agent) attempt(ctx context.Context, term Term) (note string, err error)
 	if err != nil {
 		return "", err
 	}
-	verdict := a.prove(ctx, t, copied.Name())
+	verdict := a.judge(ctx, t, early, copied)
 	if ctx.Err() != nil {
 		for _, d := range stored {
 			a.leave(ctx, term, t, d, ctx.Err())
@@ -139,7 +143,7 @@ func (a *Agent) unchanged(t *taken) *inventory.Entry {
 			return nil
 		}
 		b := inv.LatestProven(t.entry.Cluster)
-		if b == nil || b.Entry.Essence != t.Essence || last != nil && last.ID != b.ID {
+		if b == nil || b.Entry.Essence != t.Essence || last != nil && last.ID != b.ID || !b.Entry.Encryption.Same(current.encryption()) {
 			return nil
 		}
 		last = b.Entry
@@ -158,7 +162,7 @@ func (a *Agent) skip(ctx context.Context, term Term, t *taken, last *inventory.E
 		if a.owed(d) {
 			continue
 		}
-		entry, failed := inventory.Confirm(ctx, guard(d.Store, term), d.nameOf(last), now)
+		entry, failed := inventory.Confirm(ctx, guard(d.Store, term), d.heldName(last), now)
 		if failed != nil {
 			err = errors.Join(err, at(StageCommit, fmt.Errorf("%s: %w", d.name, failed)))
 			a.failedAt(d, failed)

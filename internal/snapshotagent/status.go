@@ -16,6 +16,7 @@ type Stage string
 const (
 	StageFetch    Stage = "fetch"     // asking the cluster, and writing what it sends to the scratch file
 	StageVerify   Stage = "verify"    // reading the scratch file to its last record
+	StageEncrypt  Stage = "encrypt"   // for those who may read it
 	StageUpload   Stage = "upload"    // into a destination
 	StageReadBack Stage = "read_back" // from a destination
 	StageDrill    Stage = "drill"     // rebuilding it in a throw-away engine
@@ -25,7 +26,7 @@ const (
 )
 
 // Stages are all stages.
-var Stages = []Stage{StageFetch, StageVerify, StageUpload, StageReadBack, StageDrill, StageCommit, StageRotate, StageLock}
+var Stages = []Stage{StageFetch, StageVerify, StageEncrypt, StageUpload, StageReadBack, StageDrill, StageCommit, StageRotate, StageLock}
 
 // A Snapshot of the status is what /health and /metrics show.
 type Status struct {

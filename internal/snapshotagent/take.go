@@ -13,11 +13,14 @@ import (
 	"github.com/lictor-dr/lictor/internal/version"
 )
 
-// taken is a snapshot in a scratch file, read to its last record.
+// taken is a snapshot in a scratch file, read to its last record. Size and SHA256 are those of the file, which holds what is stored; those
+// of the description are of what the cluster sent.
 type taken struct {
 	*inventory.Description
-	file  *scratch.File
-	entry *inventory.Entry // without commit, lock and proof
+	file   *scratch.File
+	entry  *inventory.Entry // without commit, lock and proof
+	Size   int64
+	SHA256 [sha256.Size]byte
 }
 
 // take streams a snapshot from the cluster into a scratch file, and reads it. The caller discards the file.
@@ -48,7 +51,7 @@ func (a *Agent) take(ctx context.Context) (_ *taken, err error) {
 	if err != nil {
 		return nil, at(StageVerify, err)
 	}
-	t := &taken{Description: description, file: file}
+	t := &taken{Description: description, file: file, Size: description.Size, SHA256: description.SHA256}
 	t.entry = description.Entry(a.newID(began), inventory.ClusterName(a.config.Cluster, identity.Datacenter, description.TrustDomain))
 	a.mu.Lock()
 	a.cluster = t.entry.Cluster

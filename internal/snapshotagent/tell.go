@@ -131,16 +131,16 @@ const (
 // vigil watches for what no run tells: that there are none.
 func (a *Agent) vigil(ctx context.Context) {
 	for {
-		left := a.judge()
+		left := a.judgeAges()
 		if clock.Sleep(ctx, a.clock, min(max(left, shortestVigil), longestVigil)) != nil {
 			return
 		}
 	}
 }
 
-// judge compares the status with what is expected, and tells hooks and Consul what has changed. It returns the time until something may be
+// judgeAges compares the status with what is expected, and tells hooks and Consul what has changed. It returns the time until something may be
 // overdue.
-func (a *Agent) judge() (left time.Duration) {
+func (a *Agent) judgeAges() (left time.Duration) {
 	s, current := a.Status(), a.current.Load()
 	reason := a.unhealthy(&s)
 	a.showMissed(&s, reason)

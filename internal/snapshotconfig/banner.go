@@ -39,6 +39,9 @@ func (c *Config) Banner(version string) string {
 		line("Lock Key", "%q", c.LockKey)
 		line("Max Failures", "%d", c.MaxFailures)
 	}
+	if whom := c.Encryption.String(); whom != "" {
+		line("Encryption", "%s", whom)
+	}
 	for _, d := range c.Destinations.Describe() {
 		line("Snapshot Storage", "%s", d)
 	}

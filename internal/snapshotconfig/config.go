@@ -54,6 +54,8 @@ type Config struct {
 	Connection Connection
 	// Drill says how backups are rebuilt to prove them.
 	Drill Drill
+	// Encryption says whom backups are encrypted for.
+	Encryption Encryption
 	// Destinations are where backups go; there is at least one.
 	Destinations Destinations
 	// Hooks are who is told.
@@ -95,6 +97,7 @@ func Load(f *Flags) (*Config, []string, error) {
 	s.setSnapshot(c)
 	s.setAgent(c)
 	s.setConnection(c)
+	s.setEncryption(c)
 	s.setDrill(c)
 	s.setDestinations(c)
 	s.setPressure(c)

@@ -198,7 +198,7 @@ func (k *key) decode(raw any) (any, error) {
 		return int64(n), nil
 	case k.kind == kindMap:
 		return decodeMap(raw)
-	case k.kind == kindList:
+	case k.kind == kindList && (!isText || k.flag == ""): // what a flag may give alone, a file may too
 		return decodeList(raw)
 	case isText && k.kind != kindInt:
 		return k.parse(text)
@@ -208,9 +208,10 @@ func (k *key) decode(raw any) (any, error) {
 
 var kindNames = map[kind]string{
 	kindString: "a string", kindBool: "true or false", kindInt: "a whole number", kindMap: "an object of strings",
+	kindList:     "a list of strings",
 	kindDuration: `a duration in quotes, such as "1h"`, kindSize: `a size in quotes, such as "512MB"`,
 	kindAge: `a duration in quotes, such as "36h" or "14d"`, kindPercent: `a percentage in quotes, such as "50%"`,
-	kindList: "a list of strings", kindRate: `a rate in quotes, such as "20MB/s"`,
+	kindRate: `a rate in quotes, such as "20MB/s"`,
 }
 
 // whole returns a number that has no fraction. JSON's numbers are float64, HCL's are int or float64.
@@ -222,22 +223,6 @@ func whole(raw any) (int, bool) {
 		return int(n), n == math.Trunc(n) && math.Abs(n) < 1<<53
 	}
 	return 0, false
-}
-
-func decodeMap(raw any) (any, error) {
-	m, ok := asObject(raw)
-	if !ok {
-		return nil, fmt.Errorf("expected %s, got %s", kindNames[kindMap], typeName(raw))
-	}
-	out := make(map[string]string, len(m))
-	for name, v := range m {
-		text, ok := v.(string)
-		if !ok {
-			return nil, fmt.Errorf("expected %s, got %s in it", kindNames[kindMap], typeName(v))
-		}
-		out[name] = text
-	}
-	return out, nil
 }
 
 func decodeList(raw any) (any, error) {
@@ -252,6 +237,22 @@ func decodeList(raw any) (any, error) {
 			return nil, fmt.Errorf("expected %s, got %s in it", kindNames[kindList], typeName(item))
 		}
 		out = append(out, text)
+	}
+	return out, nil
+}
+
+func decodeMap(raw any) (any, error) {
+	m, ok := asObject(raw)
+	if !ok {
+		return nil, fmt.Errorf("expected %s, got %s", kindNames[kindMap], typeName(raw))
+	}
+	out := make(map[string]string, len(m))
+	for name, v := range m {
+		text, ok := v.(string)
+		if !ok {
+			return nil, fmt.Errorf("expected %s, got %s in it", kindNames[kindMap], typeName(v))
+		}
+		out[name] = text
 	}
 	return out, nil
 }

@@ -31,6 +31,8 @@
 //	listen                  -listen               where /health and /metrics are served; "off" for nowhere; never in one-shot mode
 //	token_file              -token-file           holds the token; the flag is Consul's own
 //	cluster                 -cluster              the name that backups are filed under, instead of datacenter and trust domain
+//	encryption.recipients      -encryption-recipient        public keys of age or OpenSSH that archives are encrypted for, a list
+//	encryption.passphrase_file -encryption-passphrase-file  a file with a passphrase that they are encrypted with; not both
 //	snapshot.skip_unchanged -skip-unchanged       upload nothing while the state is as in the last proven backup
 //	snapshot.rpo            -rpo                  the objective: how old the newest proven backup may be, in each destination
 //	snapshot.bandwidth_limit -bandwidth-limit     a rate such as 20MB/s (units are powers of 1024), or "off"

@@ -43,7 +43,8 @@ const own = `listen listen, cluster cluster, snapshot.skip_unchanged skip-unchan
 	snapshot.rpo rpo, snapshot.bandwidth_limit bandwidth-limit,
 	webhook.url -, webhook.url_file -, webhook.headers -, webhook.secret_header -, webhook.secret_file -, webhook.on -, webhook.timeout -,
 	command.args -, command.on -, command.timeout -,
-	dead_mans_switch.url -, dead_mans_switch.url_file -, dead_mans_switch.method -, dead_mans_switch.timeout -`
+	dead_mans_switch.url -, dead_mans_switch.url_file -, dead_mans_switch.method -, dead_mans_switch.timeout -,
+	encryption.recipients encryption-recipient, encryption.passphrase_file encryption-passphrase-file`
 
 func TestEveryKeyHasAFate(t *testing.T) {
 	want := map[string]fate{}
@@ -130,6 +131,13 @@ func samples(k *key) [2]string {
 		return [2]string{`"warn"`, `"trace"`}
 	case "snapshot.local_scratch_path":
 		return [2]string{`"/"`, `"/proc"`}
+	case "encryption.recipients":
+		return [2]string{
+			`["age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"]`,
+			`["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN alice"]`,
+		}
+	case "encryption.passphrase_file":
+		return [2]string{`"testdata/passphrase-1"`, `"testdata/passphrase-2"`}
 	case "drill.consul_binary":
 		return [2]string{`"sh"`, `"ls"`}
 	case "azure_blob_storage.environment":

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -142,6 +143,10 @@ func (k *keyFlag) Set(text string) error {
 		return err
 	}
 	earlier := k.flags.set[k.key.path].v
+	if list, ok := v.([]string); ok { // a flag that is given again adds to the list
+		before, _ := earlier.([]string)
+		v = slices.Concat(before, list)
+	}
 	k.flags.set[k.key.path] = value{v: together(earlier, v), from: "-" + k.key.flag}
 	return nil
 }

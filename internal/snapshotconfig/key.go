@@ -21,7 +21,7 @@ const (
 	kindMap                  // map[string]string
 	kindAge                  // time.Duration, with days, weeks and years
 	kindPercent              // int, from 1 to 100
-	kindList                 // []string, of a file only
+	kindList                 // []string
 	kindRate                 // int64, in bytes a second
 )
 
@@ -77,6 +77,7 @@ func (s values) get(path string) any {
 }
 
 func (s values) str(path string) string             { v, _ := s.get(path).(string); return v }
+func (s values) list(path string) []string          { v, _ := s.get(path).([]string); return v }
 func (s values) secret(path string) Secret          { return Secret(s.str(path)) }
 func (s values) boolean(path string) bool           { v, _ := s.get(path).(bool); return v }
 func (s values) integer(path string) int            { v, _ := s.get(path).(int); return v }
@@ -143,6 +144,8 @@ func (k *key) parse(text string) (any, error) {
 		return retention.ParsePercent(text)
 	case kindRate:
 		return parseRate(text)
+	case kindList:
+		return []string{text}, nil
 	case kindMap:
 		name, v, _ := strings.Cut(text, "=")
 		return map[string]string{name: v}, nil

@@ -39,6 +39,7 @@ var groups = []group{
 	{"Snapshot Options", snapshotKeys},
 	{"Retention Options", keepKeys("snapshot")},
 	{"Agent Options", agentKeys},
+	{"Encryption Options", encryptionKeys},
 	{"Proof Options", drillKeys},
 	{"Hooks", hookKeys},
 	{"HTTP API Options", connectionKeys},

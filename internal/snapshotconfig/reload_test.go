@@ -89,7 +89,7 @@ func TestReloadOfABadFile(t *testing.T) {
 
 // Every field of Config may either change on a reload or is kept: a new one must be decided on.
 func TestEveryFieldHasAFateOnReload(t *testing.T) {
-	decided := strings.Fields("OneShot Interval Retain Keep MaxShrink MaxFailures Stale SkipUnchanged LogLevel Drill Destinations flags RPO BandwidthLimit Hooks")
+	decided := strings.Fields("OneShot Interval Retain Keep MaxShrink MaxFailures Stale SkipUnchanged LogLevel Drill Encryption Destinations flags RPO BandwidthLimit Hooks")
 	c := &Config{}
 	fixed := map[any]bool{}
 	for _, s := range c.fixed() {
