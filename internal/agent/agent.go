@@ -170,6 +170,9 @@ func (a *Agent) serverConfig() server.Config {
 	c.Stream = a.port.RaftStream(a.config.Datacenter, a.serverAddr())
 	c.AwaitCluster = !a.config.Bootstrap && !a.config.DevMode
 	c.BootstrapExpect = a.config.BootstrapExpect
+	if a.config.Restore.From != "" {
+		c.FirstState = a.firstState
+	}
 	c.RejoinAgeMax = a.config.ServerRejoinAgeMax
 	// A server that is to be stable soon is to be promoted soon.
 	c.AutopilotInterval = min(server.AutopilotInterval, max(a.config.Autopilot.ServerStabilizationTime, time.Second))

@@ -211,6 +211,9 @@ func (b *backend) stats() map[string]map[string]string {
 	}
 	consul["bootstrap"], consul["known_datacenters"] = strconv.FormatBool(b.config.Bootstrap), strconv.Itoa(len(b.datacenters()))
 	consul["leader"], consul["leader_addr"] = strconv.FormatBool(b.server.Leading()), b.server.LeaderAddr()
+	if m := b.server.Store().Origin(); m != nil {
+		consul["restored_from"] = m.Value
+	}
 	all["raft"] = b.server.RaftStats()
 	if b.wan != nil {
 		all["serf_wan"] = b.wan.Stats()

@@ -72,6 +72,8 @@ type Config struct {
 
 	// JoinConfig is how the agent gets into a pool and out of it.
 	JoinConfig
+	// Restore is what a new cluster begins with.
+	Restore RestoreConfig
 	// Gossip says how fast news travels in the pool, and failures are seen.
 	Gossip GossipConfig
 	// GossipWAN is Gossip between the servers of all datacenters.
@@ -225,6 +227,7 @@ var steps = []func(*settings, *Config) error{
 	setACL,
 	setRole,
 	setJoin,
+	setRestore,
 	refuseUnserved,
 }
 

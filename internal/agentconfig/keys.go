@@ -9,12 +9,15 @@ import "slices"
 var identityKeys = slices.Concat(
 	define(kindString, "node_name", "node_id", "primary_datacenter", "data_dir", "locality.region", "locality.zone"),
 	define(kindBool, "server", "bootstrap"),
+	define(kindString, "restore_from", "restore_cluster", "restore_passphrase_file"),
+	define(kindList, "restore_identity_files"),
 	define(kindMap, "node_meta", "tagged_addresses"),
 	[]key{
 		{path: "disable_host_node_id", kind: kindBool, def: true},
 		{path: "datacenter", kind: kindString, def: "dc1"},
 		{path: "bootstrap_expect", kind: kindInt},
 		{path: "server_rejoin_age_max", kind: kindDuration, def: "168h"},
+		{path: "restore_backup", kind: kindString, def: "latest"},
 		{path: "protocol", kind: kindInt, def: 2},
 		{path: "raft_protocol", kind: kindInt, def: 3},
 	},

@@ -25,7 +25,7 @@ var servedKeys = strings.Fields(`node_name node_id node_meta disable_host_node_i
 	telemetry.prometheus_retention_time telemetry.filter_default telemetry.prefix_filter telemetry.statsd_address
 	telemetry.statsite_address telemetry.dogstatsd_addr telemetry.dogstatsd_tags
 	auto_reload_config http_config.use_cache
-	retry_join retry_interval retry_max rejoin_after_leave server_rejoin_age_max reconnect_timeout advertise_reconnect_timeout
+	retry_join retry_interval retry_max rejoin_after_leave restore_from restore_backup restore_cluster restore_identity_files restore_passphrase_file server_rejoin_age_max reconnect_timeout advertise_reconnect_timeout
 	performance.leave_drain_time serf_lan ports.serf_lan serf_lan_allowed_cidrs disable_coordinates
 	gossip_lan.gossip_interval gossip_lan.gossip_nodes gossip_lan.probe_interval gossip_lan.probe_timeout
 	gossip_lan.suspicion_mult gossip_lan.retransmit_mult

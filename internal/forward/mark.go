@@ -2,6 +2,7 @@ package forward
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/netip"
 )
@@ -66,17 +67,23 @@ func marked(next http.Handler) http.Handler {
 	})
 }
 
-// AnswerNotLeader answers a forwarded request with where to go: to the leader, whose server address may be unknown.
-func AnswerNotLeader(w http.ResponseWriter, leader string) {
+// AnswerNotLeader answers a forwarded request with where to go: to the leader, whose server address may be unknown. reason may say why there
+// is none.
+func AnswerNotLeader(w http.ResponseWriter, leader, reason string) {
 	w.Header().Set(headerNotLeader, leader)
 	w.WriteHeader(http.StatusMisdirectedRequest)
+	_, _ = io.WriteString(w, reason) // who does not read it does without
 }
 
-// NotLeader tells whether an answer is that of [AnswerNotLeader], and the leader in it.
-func NotLeader(resp *http.Response) (leader string, ok bool) {
+// maxReason limits what is read of a reason, in bytes.
+const maxReason = 4 << 10
+
+// NotLeader tells whether an answer is that of [AnswerNotLeader], and what is in it.
+func NotLeader(resp *http.Response) (leader, reason string, ok bool) {
 	values, ok := resp.Header[headerNotLeader]
 	if !ok || resp.StatusCode != http.StatusMisdirectedRequest {
-		return "", false
+		return "", "", false
 	}
-	return values[0], true
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxReason))
+	return values[0], string(text), true
 }

@@ -320,12 +320,14 @@ func TestNotLeader(t *testing.T) {
 		name    string
 		handler http.HandlerFunc
 		leader  string
+		reason  string
 		ok      bool
 	}{
-		{"with a leader", func(w http.ResponseWriter, _ *http.Request) { AnswerNotLeader(w, "10.0.0.1:8300") }, "10.0.0.1:8300", true},
-		{"without", func(w http.ResponseWriter, _ *http.Request) { AnswerNotLeader(w, "") }, "", true},
-		{"the status alone", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMisdirectedRequest) }, "", false},
-		{"the header alone", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set(headerNotLeader, "x") }, "", false},
+		{"with a leader", func(w http.ResponseWriter, _ *http.Request) { AnswerNotLeader(w, "10.0.0.1:8300", "") }, "10.0.0.1:8300", "", true},
+		{"without", func(w http.ResponseWriter, _ *http.Request) { AnswerNotLeader(w, "", "for a reason") }, "", "for a reason", true},
+		{"with a long reason", func(w http.ResponseWriter, _ *http.Request) { AnswerNotLeader(w, "", strings.Repeat("x", 5000)) }, "", strings.Repeat("x", maxReason), true},
+		{"the status alone", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMisdirectedRequest) }, "", "", false},
+		{"the header alone", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set(headerNotLeader, "x") }, "", "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			address, _ := serve(t, c.handler)
@@ -334,8 +336,8 @@ func TestNotLeader(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer resp.Body.Close()
-			if leader, ok := NotLeader(resp); leader != c.leader || ok != c.ok {
-				t.Errorf("%q %t", leader, ok)
+			if leader, reason, ok := NotLeader(resp); leader != c.leader || reason != c.reason || ok != c.ok {
+				t.Errorf("%q %q %t", leader, reason, ok)
 			}
 		})
 	}

@@ -19,6 +19,9 @@ type FSM struct {
 	store atomic.Pointer[state.Store]
 	under atomic.Bool // a restore is
 
+	// written tells that an entry was applied that can change the state: even a state without a record is one that somebody wanted then.
+	written atomic.Bool
+
 	// What follows is the business of the goroutine in which Raft calls.
 	offset  uint64     // how far the state's index is ahead of Raft's, since a restore
 	restore *restoring // nil unless one is under way
@@ -43,15 +46,19 @@ func (f *FSM) Apply(l *raft.Log) any {
 	if len(l.Data) > 0 && record.Type(l.Data[0]) == typeRestore {
 		return f.applyRestore(index, l)
 	}
+	f.written.Store(true)
 	return Apply(f.Store(), index, l.Term, l.Data)
 }
+
+// Pristine tells whether nothing has ever been written: it is the state of a cluster that has just been founded.
+func (f *FSM) Pristine() bool { return !f.written.Load() && f.Store().Pristine() }
 
 // Snapshot returns the state as it is, to be written later. It fails during a restore, whose pieces are in the log only.
 func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
 	if f.restore != nil {
 		return nil, errRestoring
 	}
-	return &snapshot{f.Store().Snapshot(), f.offset}, nil
+	return &snapshot{f.Store().Snapshot(), marks{f.offset, f.written.Load()}}, nil
 }
 
 // Restore replaces the store by what the snapshot holds. The old store is abandoned.
@@ -61,12 +68,13 @@ func (f *FSM) Restore(rc io.ReadCloser) error {
 	if err != nil {
 		return err
 	}
-	next, offset, err := buildSnapshot(rc, r.Meta.Index, r.Meta.Term)
+	next, marks, err := buildSnapshot(rc, r.Meta.Index, r.Meta.Term)
 	if err != nil {
 		return err
 	}
 	f.abandonRestore()
-	f.offset = offset
+	f.offset = marks.Offset
+	f.written.Store(marks.Written)
 	f.store.Swap(next).Abandon()
 	return nil
 }
@@ -107,15 +115,15 @@ func addRecord(b *state.Builder, raw record.Raw) error {
 
 // snapshot writes a frozen state into a sink.
 type snapshot struct {
-	state  *state.Snapshot
-	offset uint64
+	state *state.Snapshot
+	marks marks
 }
 
 // Persist writes the snapshot.
 func (s *snapshot) Persist(sink raft.SnapshotSink) error {
 	err := s.state.Encode(sink)
 	if err == nil {
-		_, err = sink.Write(entry(typeOffset, offsetRecord{s.offset}))
+		_, err = sink.Write(entry(typeMarks, s.marks))
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("write snapshot: %w", err), sink.Cancel())

@@ -22,7 +22,7 @@ import (
 // Types of entries, and of records in Raft's snapshots, that are Lictor's alone.
 const (
 	typeRestore  record.Type = 120
-	typeOffset   record.Type = 121
+	typeMarks    record.Type = 121
 	typeACLBatch record.Type = 122
 )
 
@@ -32,6 +32,7 @@ const (
 	restoreBegin  restoreOp = "begin"
 	restorePiece  restoreOp = "piece"
 	restoreCommit restoreOp = "commit"
+	restoreFirst  restoreOp = "first" // a commit, of the first state of a cluster only
 	restoreAbort  restoreOp = "abort"
 )
 
@@ -41,6 +42,8 @@ type restoreCommand struct {
 	ID    string   // of the restore
 	Index uint64   // of the archive, with begin
 	Op    string
+
+	Origin string // what the cluster's record of its first state says, with the commit of that
 }
 
 // BeginRestore begins a restore, in place of another one that is under way. index is the archive's; allow names types of records that
@@ -63,8 +66,17 @@ func CommitRestore(id string) Entry {
 	return entry(typeRestore, restoreCommand{ID: id, Op: string(restoreCommit)})
 }
 
+// CommitFirstState replaces the state by that of the archive if nothing has been written before it, and else ends in [ErrNotPristine]. With the
+// state the cluster gets a record of where it is from, which is origin.
+func CommitFirstState(id, origin string) Entry {
+	return entry(typeRestore, restoreCommand{ID: id, Op: string(restoreFirst), Origin: origin})
+}
+
 // AbortRestore ends any restore that is under way.
 func AbortRestore() Entry { return entry(typeRestore, restoreCommand{Op: string(restoreAbort)}) }
+
+// ErrNotPristine says that a cluster has a state already.
+var ErrNotPristine = errors.New("something has been written in this cluster before")
 
 var (
 	errNoRestore = errors.New("this restore has been given up, or another one has begun")
@@ -154,8 +166,13 @@ func (f *FSM) applyRestore(index uint64, l *raft.Log) Result {
 		}
 		return done(nil)
 	case op == restoreCommit:
-		f.commitRestore(index, l)
-		return done(nil)
+		return done(f.commitRestore(index, l, ""))
+	case op == restoreFirst:
+		if !f.Pristine() {
+			f.abandonRestore()
+			return done(ErrNotPristine)
+		}
+		return done(f.commitRestore(index, l, c.Origin))
 	}
 	panic(fmt.Sprintf("fsm: log entry %d: a restore's %q is not known to this version", l.Index, c.Op))
 }
@@ -184,8 +201,9 @@ func (f *FSM) beginRestore(c *restoreCommand) {
 	}()
 }
 
-// commitRestore replaces the state. Its index goes above that of everything in the archive, and stays ahead of Raft's by as much.
-func (f *FSM) commitRestore(index uint64, l *raft.Log) {
+// commitRestore replaces the state, and notes where it is from if origin says so. Its index goes above that of everything in the archive, and
+// stays ahead of Raft's by as much.
+func (f *FSM) commitRestore(index uint64, l *raft.Log, origin string) error {
 	r := f.restore
 	if r.feed != nil {
 		r.feed.Close()
@@ -196,12 +214,20 @@ func (f *FSM) commitRestore(index uint64, l *raft.Log) {
 	}
 	f.restore = nil
 	f.under.Store(false)
+	f.written.Store(true)
 	if ahead := r.index + 1; ahead > index {
 		f.offset += ahead - index
 		index = ahead
 	}
 	b.store.SetApplied(index, l.Term)
+	if origin != "" {
+		err := b.store.SetSystemMetadata(index, l.Term, state.OriginKey, origin)
+		if err != nil {
+			return err
+		}
+	}
 	f.store.Swap(b.store).Abandon()
+	return nil
 }
 
 // abandonRestore ends a restore without an effect.
@@ -229,13 +255,14 @@ func (r Recovery) Snapshot() (raft.FSMSnapshot, error) {
 	return r.FSM.Snapshot()
 }
 
-// offsetRecord ends every snapshot of Raft's: how far the state's index is ahead of Raft's.
-type offsetRecord struct {
-	Offset uint64
+// marks end every snapshot of Raft's: what the records do not tell.
+type marks struct {
+	Offset  uint64 // how far the state's index is ahead of Raft's
+	Written bool   // whether something was written that can have changed the state
 }
 
-// buildSnapshot makes a store of a snapshot of Raft's, and tells how far the state's index is ahead.
-func buildSnapshot(src io.Reader, index, term uint64) (store *state.Store, offset uint64, err error) {
+// buildSnapshot makes a store of a snapshot of Raft's.
+func buildSnapshot(src io.Reader, index, term uint64) (store *state.Store, m marks, err error) {
 	var last *record.Raw
 	store, err = build(src, func(b *state.Builder, raw record.Raw) error {
 		if last != nil { // it is the last one that counts, others are a stranger's
@@ -244,7 +271,7 @@ func buildSnapshot(src io.Reader, index, term uint64) (store *state.Store, offse
 			}
 			last = nil
 		}
-		if raw.Type == typeOffset {
+		if raw.Type == typeMarks {
 			kept := raw
 			kept.Value = bytes.Clone(raw.Value)
 			last = &kept
@@ -253,15 +280,13 @@ func buildSnapshot(src io.Reader, index, term uint64) (store *state.Store, offse
 		return addRecord(b, raw)
 	})
 	if err != nil {
-		return nil, 0, err
+		return nil, marks{}, err
 	}
 	if last != nil {
-		var r offsetRecord
-		if err := msgpack.Unmarshal(last.Value, &r); err != nil {
-			return nil, 0, last.Fault(err)
+		if err := msgpack.Unmarshal(last.Value, &m); err != nil {
+			return nil, marks{}, last.Fault(err)
 		}
-		offset = r.Offset
 	}
-	store.SetApplied(index+offset, term)
-	return store, offset, nil
+	store.SetApplied(index+m.Offset, term)
+	return store, m, nil
 }

@@ -221,16 +221,16 @@ func TestUnreadableRestoreStopsTheServer(t *testing.T) {
 func TestStrangersOffset(t *testing.T) {
 	var b bytes.Buffer
 	b.Write(records(t, state.New()))
-	b.Write(entry(typeOffset, offsetRecord{7}))
-	b.Write(entry(typeOffset, offsetRecord{9}))
-	store, offset, err := buildSnapshot(&b, 100, 2)
-	if err != nil || offset != 9 {
-		t.Fatalf("offset %d, %v", offset, err)
+	b.Write(entry(typeMarks, marks{Offset: 7}))
+	b.Write(entry(typeMarks, marks{Offset: 9}))
+	store, m, err := buildSnapshot(&b, 100, 2)
+	if err != nil || m.Offset != 9 {
+		t.Fatalf("marks %+v, %v", m, err)
 	}
-	if !bytes.Contains(records(t, store), entry(typeOffset, offsetRecord{7})) {
+	if !bytes.Contains(records(t, store), entry(typeMarks, marks{Offset: 7})) {
 		t.Error("the stranger's record is lost")
 	}
-	if _, _, err := buildSnapshot(io.MultiReader(bytes.NewReader(records(t, state.New())), bytes.NewReader([]byte{byte(typeOffset), 0xc1})), 1, 1); err == nil {
+	if _, _, err := buildSnapshot(io.MultiReader(bytes.NewReader(records(t, state.New())), bytes.NewReader([]byte{byte(typeMarks), 0xc1})), 1, 1); err == nil {
 		t.Error("a damaged offset was read")
 	}
 }

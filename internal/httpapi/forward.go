@@ -194,7 +194,7 @@ func (h *Handler) answerForwarded(rt *route, m method, w http.ResponseWriter, r 
 	}
 	if errors.Is(err, ErrNotLeader) {
 		address, _ := h.backend.Leader()
-		forward.AnswerNotLeader(w, address)
+		forward.AnswerNotLeader(w, address, h.whyNoLeader(address))
 		return nil
 	}
 	return err
@@ -225,8 +225,11 @@ func (h *Handler) forward(rt *route, w http.ResponseWriter, r *request, to Targe
 		return h.forwardFailed(r, to, err, context.Cause(ctx), repeatable)
 	}
 	defer resp.Body.Close()
-	if leader, ok := forward.NotLeader(resp); ok && to.Datacenter == "" {
+	if leader, reason, ok := forward.NotLeader(resp); ok && to.Datacenter == "" {
 		h.backend.LeaderIs(leader)
+		if reason != "" {
+			return &unledError{reason}
+		}
 		return h.backend.NoLeader()
 	}
 	if 0 <= resp.ContentLength && resp.ContentLength <= relayWhole { // so that a server which dies in the middle has not answered
@@ -266,6 +269,21 @@ type unreachedError struct{ cause error }
 
 func (e *unreachedError) Error() string   { return fmt.Sprintf("%v (%v)", ErrNotLeader, e.cause) }
 func (e *unreachedError) Unwrap() []error { return []error{ErrNotLeader, e.cause} }
+
+// whyNoLeader is what this server knows of why there is no leader; empty if there is one, or it knows nothing.
+func (h *Handler) whyNoLeader(leader string) string {
+	text := h.backend.NoLeader().Error()
+	if leader != "" || text == ErrNotLeader.Error() {
+		return ""
+	}
+	return text
+}
+
+// An unledError is [ErrNotLeader] with the reason that another server has given.
+type unledError struct{ text string }
+
+func (e *unledError) Error() string { return e.text }
+func (e *unledError) Unwrap() error { return ErrNotLeader }
 
 // watchForward ends a forwarded request that gets no answer in time, or whose answer would come from a server that leads no more. What
 // it returns is to be called once there is an answer.

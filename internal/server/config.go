@@ -42,6 +42,10 @@ type Config struct {
 	// Default [AutopilotInterval].
 	AutopilotInterval time.Duration
 
+	// FirstState, if it is not nil, gives a new cluster the state that it begins with: a leader calls it before it writes anything in a
+	// cluster in which nothing has been written, again and again until that state is the cluster's. No request is served before.
+	FirstState func(ctx context.Context) (*FirstState, error)
+
 	// RejoinAgeMax is how long a server with a Dir may have been stopped that starts again; 0 for any time. See [ErrRejoinAge].
 	RejoinAgeMax time.Duration
 

@@ -19,6 +19,7 @@ const (
 	barrierTimeout = 2 * time.Minute
 	tombstoneTTL   = 15 * time.Minute
 	tombstoneTick  = 30 * time.Second
+	maxPause       = 15 * time.Second // between attempts at a leader's start-up work
 )
 
 // followLeadership serves as leader whenever Raft says so, until ctx ends.
@@ -43,6 +44,7 @@ func (s *Server) lead(ctx context.Context) (again bool) {
 	defer func() {
 		s.leading.Store(false)
 		s.leadingSince.Store(nil)
+		s.awaits.Store(nil)
 		s.log.Info("cluster leadership lost")
 	}()
 	if !s.takeOffice(ctx) {
@@ -132,13 +134,13 @@ func (s *Server) nameOf(id raft.ServerID) string {
 
 // takeOffice does the start-up work of a leader, again and again until it succeeds; it tells whether this server still leads.
 func (s *Server) takeOffice(ctx context.Context) bool {
-	for {
-		err := s.startTerm()
+	for pause := time.Second; ; {
+		err := s.startTerm(ctx)
 		if err == nil {
 			s.leading.Store(true)
 			return true
 		}
-		s.log.Error("leader start-up failed, trying again", "error", err)
+		s.log.Error("leader start-up failed, trying again", "error", err, "in", pause)
 		select {
 		case <-ctx.Done():
 			return false
@@ -146,13 +148,16 @@ func (s *Server) takeOffice(ctx context.Context) bool {
 			if !leader {
 				return false
 			}
-		case <-time.After(time.Second):
+		case <-time.After(pause):
+		}
+		if s.awaits.Load() != nil { // this may take long
+			pause = min(2*pause, maxPause)
 		}
 	}
 }
 
 // startTerm makes sure that the state is up to date, and that everything is there which a leader has to provide.
-func (s *Server) startTerm() error {
+func (s *Server) startTerm(ctx context.Context) error {
 	began, term := time.Now(), s.raft.CurrentTerm()
 	err := s.settle(s.raft.Barrier(barrierTimeout))
 	metrics.MeasureSince(telemetry.LeaderBarrier, began)
@@ -166,6 +171,9 @@ func (s *Server) startTerm() error {
 		}
 	}
 	if err := s.correctAddress(); err != nil {
+		return err
+	}
+	if err := s.provideFirstState(ctx, term); err != nil {
 		return err
 	}
 	s.tombs.mark(time.Now(), s.Store())

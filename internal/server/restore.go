@@ -53,27 +53,8 @@ const (
 
 // install brings a staged archive into the log, and waits until the leader's start-up work has been done on the new state.
 func (s *Server) install(ctx context.Context, staged *staged) error {
-	id, err := uuid.GenerateUUID()
-	if err != nil {
-		return fmt.Errorf("make an ID for the restore: %w", err)
-	}
-	s.fsm.Prepare(id, staged.store)
-	defer s.fsm.Forget(id)
-	if err := s.send(ctx, id, staged); err != nil {
-		if s.fsm.Restoring() {
-			s.raft.Apply(fsm.AbortRestore(), 0) // else the next leader does it
-		}
-		return fmt.Errorf("Raft error when restoring snapshot: %w; nothing was changed", err)
-	}
-	s.leading.Store(false)
-	switch err := s.applyInternal(fsm.CommitRestore(id)); {
-	case s.Store() == staged.store:
-	case errors.Is(err, raft.ErrLeadershipLost), errors.Is(err, raft.ErrRaftShutdown):
-		return fmt.Errorf("Raft error when restoring snapshot: %w; all servers will have the new state or all of them the old one: "+
-			"look at it before you restore again", err)
-	default:
-		s.leading.Store(s.raft.State() == raft.Leader)
-		return fmt.Errorf("Raft error when restoring snapshot: %w; nothing was changed", err)
+	if err := s.replace(ctx, staged, s.commit); err != nil {
+		return err
 	}
 	s.renewed <- struct{}{}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -88,6 +69,38 @@ func (s *Server) install(ctx context.Context, staged *staged) error {
 	}
 	s.announceStale()
 	return nil
+}
+
+// replace brings a staged archive into the log. commit brings the entry there that makes it the state.
+func (s *Server) replace(ctx context.Context, staged *staged, commit func(id string, staged *staged) error) error {
+	id, err := uuid.GenerateUUID()
+	if err != nil {
+		return fmt.Errorf("make an ID for the restore: %w", err)
+	}
+	s.fsm.Prepare(id, staged.store)
+	defer s.fsm.Forget(id)
+	if err := s.send(ctx, id, staged); err != nil {
+		if s.fsm.Restoring() {
+			s.raft.Apply(fsm.AbortRestore(), 0) // else the next leader does it
+		}
+		return fmt.Errorf("Raft error when restoring snapshot: %w; nothing was changed", err)
+	}
+	return commit(id, staged)
+}
+
+// commit commits a restore that a client has asked for. From then on until the leader's start-up work has been done nothing is served.
+func (s *Server) commit(id string, staged *staged) error {
+	s.leading.Store(false)
+	switch err := s.applyInternal(fsm.CommitRestore(id)); {
+	case s.Store() == staged.store:
+		return nil
+	case errors.Is(err, raft.ErrLeadershipLost), errors.Is(err, raft.ErrRaftShutdown):
+		return fmt.Errorf("Raft error when restoring snapshot: %w; all servers will have the new state or all of them the old one: "+
+			"look at it before you restore again", err)
+	default:
+		s.leading.Store(s.raft.State() == raft.Leader)
+		return fmt.Errorf("Raft error when restoring snapshot: %w; nothing was changed", err)
+	}
 }
 
 // send brings the beginning of a restore and the archive into the log.

@@ -37,6 +37,7 @@ type Server struct {
 	leadingSince atomic.Pointer[time.Time] // nil: it does not lead
 	leadingTerm  atomic.Uint64             // Raft's term in which it became ready
 	renewed      chan struct{}             // asks the leader to do its start-up work again, after a restore
+	awaits       atomic.Pointer[error]     // why the first state is not there yet; nil unless it is awaited
 	tombs        graveyard
 	sessions     sessionClock
 	leader       leaderWatch
@@ -253,6 +254,9 @@ func (s *Server) NoLeader() error { return s.noLeader() }
 func (s *Server) noLeader() error {
 	if err := s.disk.failure(); err != nil {
 		return fmt.Errorf("%w: the log cannot be written: %w", ErrNoLeader, err)
+	}
+	if err := s.awaits.Load(); err != nil {
+		return fmt.Errorf("%w: %w", ErrNoLeader, *err)
 	}
 	return ErrNoLeader
 }

@@ -35,7 +35,18 @@ func testConfig(dir string) Config {
 	return c
 }
 
+// start starts a server that is a cluster of its own, and waits until it serves.
 func start(t testing.TB, c Config) *Server {
+	t.Helper()
+	s := launch(t, c)
+	if err := s.WaitLeader(context.Background()); err != nil {
+		s.Close()
+		t.Fatal(err)
+	}
+	return s
+}
+
+func launch(t testing.TB, c Config) *Server {
 	t.Helper()
 	if c.Scratch != "" {
 		if err := os.MkdirAll(c.Scratch, 0o700); err != nil {
@@ -44,10 +55,6 @@ func start(t testing.TB, c Config) *Server {
 	}
 	s, err := New(c)
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.WaitLeader(context.Background()); err != nil {
-		s.Close()
 		t.Fatal(err)
 	}
 	return s
