@@ -46,6 +46,9 @@ func openLog(path string, snapshots *snapstore.Dir, log hclog.Logger) (*healingL
 }
 
 func (h *healingLog) open() error {
+	if err := mendSealedTail(h.path, h.values, h.log); err != nil {
+		return fmt.Errorf("open log in %s: %w", h.path, err)
+	}
 	w, err := wal.Open(h.path, wal.WithMetaStore(keptOpen{h.values}), wal.WithLogger(h.log.Named("raft.wal")),
 		wal.WithMetricsCollector(telemetry.LogStore{}))
 	if err != nil {
