@@ -23,8 +23,32 @@ type snapshotRekey struct {
 	storeFlags
 	keyFlags
 	recipientFlags
+	formatFlag
 	newPassphraseFile string
 	dryRun            bool
+	all               []rekeyed
+}
+
+// What may become of a snapshot.
+const (
+	rekeyDone    = "encrypted"
+	rekeyAlready = "already"
+	rekeyPlanned = "planned" // by a dry run
+	rekeyFailed  = "failed"
+)
+
+// rekeyed is what became of a snapshot.
+type rekeyed struct {
+	ID          string `json:",omitempty"` // of one in a store
+	Destination string `json:",omitempty"` // the store
+	Outcome     string
+	OldName     string // of the archive in the store, or the file
+	NewName     string `json:",omitempty"` // if there is one that the recipients can decrypt
+	Was         string `json:",omitempty"` // whom it was encrypted for, as its entry says
+	For         string // whom it is to be encrypted for
+	Reason      string `json:",omitempty"` // why that failed
+
+	location string // in the store, under its name now
 }
 
 func newSnapshotRekey(p *program) cli.Command {
@@ -49,7 +73,11 @@ decrypted is in a file without a name, in TMPDIR.
 
 Give the agent the new recipients first: until then it encrypts for the old.
 What else has a copy of the old archives, such as a bucket that keeps
-versions, must be told to forget them.`,
+versions, must be told to forget them.
+
+With -format=json a list is printed in the end: what became of each snapshot
+("encrypted", "already", "planned" with -dry-run, or "failed" and why), and
+its name before and after.`,
 			examples: `
     $ {program} snapshot rekey -store=/srv/snapshots -identity=old.txt \
         -recipients-file=new.pub all
@@ -69,6 +97,7 @@ versions, must be told to forget them.`,
 
 func (c *snapshotRekey) define(fs *flag.FlagSet) {
 	fs.BoolVar(&c.dryRun, "dry-run", false, "Change nothing, but look whether a key decrypts each snapshot, and tell what would be done.")
+	c.formatFlag.define(fs)
 }
 
 func (c *snapshotRekey) defineTo(fs *flag.FlagSet) {
@@ -81,6 +110,9 @@ func (c *snapshotRekey) run(args []string) int {
 	if len(args) != 1 || args[0] == "" {
 		return c.fail("Error rekeying snapshots: one argument is needed, a file or, with a store, an ID, latest or all (got %d)", len(args))
 	}
+	if !c.known(c.program) {
+		return 1
+	}
 	to, err := c.recipients()
 	if err != nil {
 		return c.fail("Error rekeying snapshots: %s", err)
@@ -91,15 +123,20 @@ func (c *snapshotRekey) run(args []string) int {
 	}
 	ctx, stop := interruptible()
 	defer stop()
+	c.all = []rekeyed{}
 	if !c.storeFlags.given() {
 		err = c.file(ctx, args[0], keys, to)
 	} else {
 		err = c.stores(ctx, args[0], keys, to)
 	}
+	code := 0
 	if err != nil {
-		return c.fail("Error rekeying snapshots: %s", err)
+		code = c.fail("Error rekeying snapshots: %s", err)
 	}
-	return 0
+	if c.json() && (err == nil || len(c.all) > 0) {
+		return max(code, c.sayJSON(c.say, c.all))
+	}
+	return code
 }
 
 // recipients are those to encrypt for.
@@ -126,25 +163,34 @@ func (c *snapshotRekey) file(ctx context.Context, path string, keys *encryption.
 		return errors.New("a file is replaced, and - is none: name one")
 	}
 	source := &backup.Decrypted{Source: &fileSource{path: path, in: c.in}, Keys: keys}
+	one := rekeyed{Outcome: rekeyPlanned, OldName: path, For: to.String(), location: path}
 	if c.dryRun {
 		stream, err := source.Snapshot(ctx)
 		if err != nil {
-			return err
+			return c.failed(one, err)
 		}
-		c.say("Would encrypt %s for %s", path, to)
+		c.add(one)
 		return stream.Body.Close()
 	}
 	place := &backup.Encrypted{Place: &backup.File{Path: path, Warn: func(err error) { c.warn("%s", err) }}, To: to}
 	_, err := backup.Save(ctx, source, place, progress.New(c.err))
 	var step *backup.StepError
 	if errors.As(err, &step) {
-		return fmt.Errorf("%s: %w; the file is as it was", path, step.Err)
+		err = fmt.Errorf("%s: %w; the file is as it was", path, step.Err)
 	}
 	if err != nil {
-		return err
+		return c.failed(one, err)
 	}
-	c.say("Encrypted %s for %s", path, to)
+	one.Outcome, one.NewName = rekeyDone, path
+	c.add(one)
 	return nil
+}
+
+// failed notes that a file could not be encrypted because of err, which it returns.
+func (c *snapshotRekey) failed(one rekeyed, err error) error {
+	one.Outcome, one.Reason = rekeyFailed, err.Error()
+	c.all = append(c.all, one)
+	return err
 }
 
 // stores encrypts backups in stores anew. One that fails holds up none of the others.
@@ -176,17 +222,20 @@ func (c *snapshotRekey) inStore(ctx context.Context, store blobstore.Store, what
 	left := 0
 	for _, b := range chosen {
 		r, err := job.Backup(ctx, store, b)
-		switch {
-		case ctx.Err() != nil:
+		if err != nil && ctx.Err() != nil {
 			return context.Cause(ctx)
-		case err != nil:
-			left++
-			c.tell("Left %s: %s", store.Location(b.Name), err)
-		default:
-			c.done(store, b, r)
 		}
+		one := c.outcome(store, b, r, err)
+		one.For = job.To.String()
+		if one.Outcome == rekeyFailed {
+			left++
+		}
+		c.add(one)
 	}
-	if left > 0 {
+	switch {
+	case left > 0 && c.json():
+		return fmt.Errorf("%d of %d snapshots are not encrypted for %s", left, len(chosen), job.To)
+	case left > 0:
 		return fmt.Errorf("%d of %d snapshots are not encrypted for %s, see above", left, len(chosen), job.To)
 	}
 	return nil
@@ -208,13 +257,43 @@ func (c *snapshotRekey) choose(inv *inventory.Inventory, what string) (chosen []
 	return chosen, nil
 }
 
-func (c *snapshotRekey) done(store blobstore.Store, b *inventory.Backup, r *rekey.Result) {
+// outcome describes what became of a backup.
+func (c *snapshotRekey) outcome(store blobstore.Store, b *inventory.Backup, r *rekey.Result, err error) rekeyed {
+	one := rekeyed{ID: b.ID, Destination: store.String(), OldName: b.Name, location: store.Location(b.Name)}
+	if b.Entry != nil {
+		one.Was = b.Entry.Encryption.String()
+	}
 	switch {
+	case err != nil:
+		one.Outcome, one.Reason = rekeyFailed, err.Error()
 	case r.Already:
-		c.say("Left %s: it is encrypted for %s already", store.Location(b.Name), r.To.Whom())
+		one.Outcome, one.NewName = rekeyAlready, r.Name
 	case c.dryRun:
-		c.say("Would encrypt %s for %s; it is %s", store.Location(b.Name), r.To.Whom(), r.From)
+		one.Outcome = rekeyPlanned
 	default:
-		c.say("Encrypted %s for %s; it was %s", store.Location(r.Name), r.To.Whom(), r.From)
+		one.Outcome, one.NewName, one.location = rekeyDone, r.Name, store.Location(r.Name)
+	}
+	return one
+}
+
+// add notes what became of a snapshot, and tells people.
+func (c *snapshotRekey) add(one rekeyed) {
+	c.all = append(c.all, one)
+	if c.json() {
+		return
+	}
+	is, was := "", ""
+	if one.Was != "" {
+		is, was = "; it is "+one.Was, "; it was "+one.Was
+	}
+	switch one.Outcome {
+	case rekeyFailed:
+		c.tell("Left %s: %s", one.location, one.Reason)
+	case rekeyAlready:
+		c.say("Left %s: it is encrypted for %s already", one.location, one.For)
+	case rekeyPlanned:
+		c.say("Would encrypt %s for %s%s", one.location, one.For, is)
+	default:
+		c.say("Encrypted %s for %s%s", one.location, one.For, was)
 	}
 }

@@ -24,7 +24,7 @@
 //	LICTOR_TIME             of the event, RFC 3339, UTC
 //	LICTOR_DESTINATIONS     names, one a line; LICTOR_BEHIND those that lack the backup
 //	LICTOR_ID               of the backup; LICTOR_INDEX, LICTOR_PROOF
-//	LICTOR_STAGE            that failed; LICTOR_REASON why
+//	LICTOR_STAGE            that failed, or retention if nothing is deleted any more; LICTOR_REASON why
 //	LICTOR_FAILURES         runs that failed in a row
 //	LICTOR_LAST_GOOD        when a backup was last proven; LICTOR_NEXT when the next run is due
 //	LICTOR_RPO              met, missed or none; LICTOR_RPO_SECONDS the objective, LICTOR_RPO_AGE_SECONDS the oldest destination's age

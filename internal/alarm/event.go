@@ -14,7 +14,7 @@ type Kind string
 // The kinds of events. Proven is for dead man's switches alone.
 const (
 	Success  Kind = "success"  // a run has ended well
-	Failure  Kind = "failure"  // a run has failed, or there has been no good one for too long
+	Failure  Kind = "failure"  // a run has failed, or backups are in danger for another reason
 	Recovery Kind = "recovery" // what was told as a failure is over
 	Proven   Kind = "proven"   // a run has ended well, and what it saved is proven
 )
@@ -33,7 +33,7 @@ type Event struct {
 	ID       string     `json:"id"`       // of the backup; empty if there is none
 	Index    uint64     `json:"index"`    // of its state
 	Proof    string     `json:"proof"`    // proven or unproven; empty without a backup
-	Stage    string     `json:"stage"`    // that failed
+	Stage    string     `json:"stage"`    // that failed; retention if nothing is deleted any more
 	Reason   string     `json:"reason"`   // why it failed, or is not proven
 	Failures int        `json:"failures"` // runs that have failed in a row
 	LastGood *time.Time `json:"last_good"`

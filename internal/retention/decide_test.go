@@ -245,6 +245,9 @@ func TestRandomHistories(t *testing.T) {
 				t.Fatalf("history %d, rules %s, now %s: backup %d: stays for %v, want %t\n%s", n, rules, now, b.ID, why[i], want[b.ID], picture(list, why))
 			}
 		}
+		if last := slices.IndexFunc(list, func(b Backup) bool { return b.Proven }); last >= 0 && len(why[last]) == 0 {
+			t.Fatalf("history %d, rules %s, now %s: the last proven backup goes\n%s", n, rules, now, picture(list, why))
+		}
 		checkReasons(t, list, rules, why)
 	}
 }

@@ -6,11 +6,55 @@ import (
 	"fmt"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 
+	"github.com/lictor-dr/lictor/internal/inventory"
 	"github.com/lictor-dr/lictor/internal/meshca"
 )
+
+// identity is the name of the cluster, empty while it is not known.
+func (a *Agent) identity(ctx context.Context) string {
+	if name := a.named(); name != "" {
+		return name
+	}
+	id, err := a.identify(ctx) // without the lock: Consul may be slow
+	if err != nil {
+		return ""
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cluster == "" {
+		a.cluster = inventory.ClusterName("", id.Datacenter, id.TrustDomain)
+	}
+	return a.cluster
+}
+
+// named is the cluster's name as far as it is known.
+func (a *Agent) named() string {
+	if a.config.Cluster != "" {
+		return inventory.ClusterName(a.config.Cluster, "", "")
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.cluster
+}
+
+// identifyTimeout bounds how long the cluster may take to say which it is. A Consul that hangs must become a failure with a reason.
+const identifyTimeout = 20 * time.Second
+
+func (a *Agent) identify(ctx context.Context) (Identity, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, identifyTimeout, fmt.Errorf("Consul has not answered within %s", identifyTimeout))
+	defer cancel()
+	id, err := a.config.Identify(ctx)
+	if err == nil {
+		a.mu.Lock()
+		a.datacenter = id.Datacenter
+		a.mu.Unlock()
+	}
+	return id, err
+}
 
 // Identify finds out which cluster a client talks to. datacenter is the one that it asks for, empty for the agent's own. What a token
 // must not see is left out: the rights that the agent needs do not include these questions.

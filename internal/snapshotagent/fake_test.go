@@ -152,11 +152,21 @@ const kvTrustDomain = "1ef31993-c96d-1697-676e-0873b38e2de5.consul"
 
 // cluster is a source of snapshots.
 type cluster struct {
+	mu      sync.Mutex // guards what follows, once an agent runs by itself
 	archive []byte
 	err     error
 }
 
+// becomes gives the cluster another state.
+func (c *cluster) becomes(archive []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.archive = archive
+}
+
 func (c *cluster) Snapshot(context.Context) (*backup.Stream, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.err != nil {
 		return nil, c.err
 	}

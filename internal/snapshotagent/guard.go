@@ -7,6 +7,14 @@ import (
 	"github.com/lictor-dr/lictor/internal/blobstore"
 )
 
+// hold asks again whether this agent still leads. In one-shot mode nobody does.
+func hold(ctx context.Context, term Term) error {
+	if term == nil {
+		return nil
+	}
+	return at(StageLock, term.Check(ctx))
+}
+
 // guarded is a store for commits and deletions: the lock is read again right before each of them. Listing and reading a store takes its
 // time, and a process may be stopped meanwhile.
 type guarded struct {

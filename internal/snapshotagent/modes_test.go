@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -23,13 +25,14 @@ type mode struct {
 	name   string
 	change func(*Config) // nil for nothing
 	inject func(t *testing.T, w *watched)
-	heal   func(w *watched)
+	heal   func(t *testing.T, w *watched)
 	// Within how many seconds each tells, 0 for never. The next run comes after an hour and at most 30 seconds, the objective is 90 minutes,
 	// and without one /health would wait for two hours. The mode begins ten minutes after a backup.
 	hook, warning, critical, alive, health int
 	stage                                  Stage // that hooks are told of
 	reason                                 string
 	mute                                   bool // the agent is dead: hooks are told nothing, nor is the dead man's switch
+	passes                                 bool // the next run ends it
 }
 
 // After the injection, ten minutes behind a backup: when the next run is, when the objective is missed, when two hours are over.
@@ -45,13 +48,13 @@ func failStore(err string) func(*testing.T, *watched) {
 	return func(_ *testing.T, w *watched) { w.stores[0].refuse(errors.New(err)) }
 }
 
-func healStore(w *watched) { w.stores[0].refuse(nil) }
+func healStore(_ *testing.T, w *watched) { w.stores[0].refuse(nil) }
 
 var modes = []mode{
 	{name: "read-only bucket", inject: failStore("S3: AccessDenied: Access Denied"), heal: healStore,
 		hook: nextRun, warning: nextRun, critical: overdue, health: overdue, stage: StageUpload, reason: "AccessDenied"},
 	{name: "expired credentials", inject: func(_ *testing.T, w *watched) { w.stores[0].fail(errors.New("S3: ExpiredToken")) },
-		heal: func(w *watched) { w.stores[0].fail(nil) },
+		heal: func(_ *testing.T, w *watched) { w.stores[0].fail(nil) },
 		hook: nextRun, warning: nextRun, critical: overdue, health: overdue, stage: StageUpload, reason: "ExpiredToken"},
 	{name: "wrong region", inject: failStore("S3: PermanentRedirect: the bucket is in another region"), heal: healStore,
 		hook: nextRun, warning: nextRun, critical: overdue, health: overdue, stage: StageUpload, reason: "another region"},
@@ -59,37 +62,39 @@ var modes = []mode{
 		w.consul.deny(true)
 		w.cluster.err = errors.New("Unexpected response code: 403 (Permission denied)")
 		w.loseLock(15*time.Second, "ACL not found")
-	}, heal: func(w *watched) { w.consul.deny(false); w.cluster.err = nil; w.takeLock() },
+	}, heal: func(_ *testing.T, w *watched) { w.consul.deny(false); w.cluster.err = nil; w.takeLock() },
 		// The agent may not tell Consul anything: its TTLs do.
 		hook: 15 + 60 + 11, warning: expired, critical: expired, alive: 31, health: overdue, stage: StageLock, reason: "ACL not found"},
 	{name: "no leader", inject: func(_ *testing.T, w *watched) {
 		w.cluster.err = errors.New("No cluster leader")
 		w.loseLock(15*time.Second, "No cluster leader")
-	}, heal: func(w *watched) { w.cluster.err = nil; w.takeLock() },
+	}, heal: func(_ *testing.T, w *watched) { w.cluster.err = nil; w.takeLock() },
 		// The saving check goes with the lock, and comes back when the objective is missed.
 		hook: 15 + 60 + 11, warning: overdue, critical: overdue, health: overdue, stage: StageLock, reason: "No cluster leader"},
-	{name: "full disk", inject: func(_ *testing.T, w *watched) { w.room.Store(1 << 20) }, heal: func(w *watched) { w.room.Store(1 << 40) },
+	{name: "full disk (seen before the cluster is asked)", inject: func(_ *testing.T, w *watched) { w.room.Store(1 << 20) }, heal: func(_ *testing.T, w *watched) { w.room.Store(1 << 40) },
 		hook: nextRun, warning: nextRun, critical: overdue, health: overdue, stage: StageFetch, reason: "no space left on device for the next backup"},
-	{name: "clock set back two hours, and no more runs", inject: func(_ *testing.T, w *watched) {
+	{name: "clock set back two hours, and no good run since", inject: func(_ *testing.T, w *watched) {
 		w.clock.step(-2 * time.Hour)
 		w.stores[0].refuse(errors.New("boom"))
 	}, heal: healStore,
 		hook: nextRun, warning: nextRun, critical: overdue, health: overdue, stage: StageUpload, reason: "boom"},
-	{name: "clock set ahead two hours", inject: func(_ *testing.T, w *watched) {
+	{name: "clock set ahead two hours, and no good run since", inject: func(_ *testing.T, w *watched) {
 		w.clock.step(2 * time.Hour)
 		w.stores[0].refuse(errors.New("boom")) // the run that it brings about at once would end the alarm
 	}, heal: healStore,
 		hook: 31, warning: 31, critical: 31, health: 31, reason: ""},
-	{name: "dead agent", inject: func(_ *testing.T, w *watched) {
+	{name: "dead agent, the only one", inject: func(_ *testing.T, w *watched) {
 		w.consul.deny(true) // no farewell
 		w.end()
 	}, mute: true, warning: expired, critical: expired, alive: 31},
-	{name: "slow store", inject: func(_ *testing.T, w *watched) { w.stores[0].slow(true) }, heal: func(w *watched) { w.stores[0].slow(false) },
+	{name: "slow store: an upload that does not end", inject: func(_ *testing.T, w *watched) { w.stores[0].slow(true) }, heal: func(_ *testing.T, w *watched) { w.stores[0].slow(false) },
 		hook: overdue, warning: overdue, critical: overdue, health: overdue, reason: "the objective of 1h30m0s is missed"},
-	{name: "latest backup cut short in the store", inject: func(t *testing.T, w *watched) { w.stores[0].cut(t) },
-		hook: 2*60 + 11, warning: 2*60 + 11, critical: 2*60 + 11, health: 2*60 + 11, reason: "is damaged or gone"},
-	{name: "size collapse", inject: func(t *testing.T, w *watched) { w.cluster.archive = golden.Read(t, "consul-1.21.4/empty.snap") }},
-	{name: "hook that hangs", change: func(c *Config) {
+	{name: "newest backup cut short in the store", inject: func(t *testing.T, w *watched) { w.stores[0].cut(t) },
+		hook: 2*60 + 11, warning: 2*60 + 11, critical: 2*60 + 11, health: 2*60 + 11, reason: "is damaged or gone", passes: true},
+	{name: "size collapse", change: withCollapse, inject: func(t *testing.T, w *watched) { w.cluster.becomes(golden.Read(t, "consul-1.21.4/empty.snap")) },
+		heal: func(t *testing.T, w *watched) { w.accept(t) }, // the backups are good: /health and the check say so
+		hook: nextRun, stage: StageRetention, reason: "nothing is deleted any more"},
+	{name: "hook that hangs, beside one that does not", change: func(c *Config) {
 		c.Hooks = append(c.Hooks, alarm.Hook{Name: "hangs", On: everything, Timeout: 10 * time.Second, Action: deaf{}})
 	}, inject: failStore("boom"), heal: healStore,
 		hook: nextRun, warning: nextRun, critical: overdue, health: overdue, stage: StageUpload, reason: "boom"},
@@ -103,7 +108,7 @@ func (deaf) Do(ctx context.Context, _ *alarm.Event) error {
 	return context.Cause(ctx)
 }
 
-// Twelve ways in which backups stop being good, one of them in two forms: who tells, and when.
+// Twelve ways in which backups stop being good, one of them in two forms: who tells, and when. The manual says the same.
 func TestModes(t *testing.T) {
 	var table strings.Builder
 	for _, m := range modes {
@@ -128,11 +133,13 @@ func TestModes(t *testing.T) {
 				}
 				hook = w.checkFailure(t, m, began)
 				if m.heal != nil {
-					m.heal(w)
+					m.heal(t, w)
 					healed := time.Now().Add(-1) // it may be told in the same moment
 					time.Sleep(70 * time.Minute)
 					synctest.Wait()
 					recovery = w.checkRecovery(t, healed)
+				} else if m.passes {
+					recovery = w.checkRecovery(t, began)
 				}
 				w.checkDeadMan(t, m, began)
 				w.end()
@@ -148,6 +155,7 @@ func TestModes(t *testing.T) {
 					t.Errorf("%s: told after %d s, want at most %d (0: never)", what, c[0], c[1])
 				}
 			}
+			checkDocumented(t, m)
 		})
 	}
 	t.Logf("seconds until they tell:\n| mode | hook | Saving check warns | Saving check critical | Alive check critical | /health 503 | "+
@@ -171,10 +179,38 @@ func note(at *int, now int, so bool) {
 }
 
 func shown(seconds int) string {
-	if seconds == 0 {
+	switch {
+	case seconds == 0:
 		return "–"
+	case seconds >= 1000:
+		return fmt.Sprintf("%d,%03d", seconds/1000, seconds%1000)
 	}
 	return fmt.Sprint(seconds)
+}
+
+// checkDocumented compares what is said of a mode in the manual with what is expected.
+func checkDocumented(t *testing.T, m mode) {
+	t.Helper()
+	manual, err := os.ReadFile("../../docs/reliability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, row, _ := strings.Cut(string(manual), "\n| "+m.name+" | ")
+	row, _, _ = strings.Cut(row, " |\n")
+	cells := strings.Split(row, " | ")
+	limits := []int{m.hook, m.warning, m.critical, m.alive, m.health, 0}
+	if m.heal != nil || m.passes {
+		limits[5] = int(threeWait.Seconds())
+	}
+	if len(cells) != len(limits) {
+		t.Fatalf("docs/reliability.md has no row for it: %q", row)
+	}
+	for i, cell := range cells {
+		n, _ := strconv.Atoi(strings.ReplaceAll(cell, ",", ""))
+		if (n == 0) != (limits[i] == 0) || n > limits[i] {
+			t.Errorf("docs/reliability.md says %q in column %d, and %d is expected at most (0: never)", cell, i+1, limits[i])
+		}
+	}
 }
 
 // checkFailure compares what hooks were told with what is expected, and returns after how many seconds.
@@ -234,143 +270,6 @@ func (w *watched) takeLock() {
 	w.ballot.say(nil)
 	w.term = newTerm()
 	w.ballot.terms <- w.term
-}
-
-// A hook that hangs delays no backup, nor another hook.
-func TestHangingHookDelaysNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWatched(t, func(c *Config) {
-			c.Hooks = append(c.Hooks, alarm.Hook{Name: "hangs", On: everything, Timeout: 10 * time.Minute, Action: deaf{}})
-		})
-		w.takeLock()
-		time.Sleep(5*time.Hour + 5*time.Minute)
-		synctest.Wait()
-		if s := w.Status(); w.ear.heard()[4] != alarm.Success || s.Duration != 0 || len(w.stores[0].names()) != 4 {
-			t.Errorf("%v, %+v", w.ear.heard(), s)
-		}
-		if n := w.alarm.Counts()["hangs"]; n.Delivered != 0 || n.Failed < 2 {
-			t.Errorf("%+v", n)
-		}
-	})
-}
-
-// Every word about a cluster that is told to hooks is free of what URLs hide.
-func TestEventsHoldNoSecrets(t *testing.T) {
-	heard := &ear{}
-	s := newStage(t, 1, func(c *Config) {
-		c.Hooks = []alarm.Hook{{Name: "ear", On: everything, Timeout: time.Second, Action: heard}}
-	})
-	s.cluster.err = errors.New(`Get "https://user:s3cret@consul/v1/snapshot?token=s3cret": EOF`)
-	if err := s.run(t.Context(), s.term); err == nil {
-		t.Fatal("no error")
-	}
-	s.alarm.Close(10 * time.Second)
-	if len(heard.events) != 1 {
-		t.Fatalf("%+v", heard.events)
-	}
-	e := heard.events[0]
-	if strings.Contains(e.Reason+e.Text, "s3cret") || !strings.Contains(e.Reason, "https://consul/v1/snapshot") {
-		t.Errorf("%+v", e)
-	}
-}
-
-// In one-shot mode the end waits for hooks, and the outcome of a run does not depend on them.
-func TestOneShotTellsHooks(t *testing.T) {
-	heard := &ear{}
-	s := newStage(t, 1, func(c *Config) {
-		c.Interval = 0
-		c.Hooks = []alarm.Hook{
-			{Name: "ear", On: everything, Timeout: time.Second, Action: heard},
-			{Name: "bad", On: everything, Timeout: time.Second, Action: &alarm.Command{Args: []string{"/nowhere"}}},
-		}
-	})
-	if err := s.Once(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	s.alarm.Close(10 * time.Second)
-	if kinds := fmt.Sprint(heard.heard()); kinds != "[success]" || heard.events[0].Next != nil || heard.events[0].ID == "" || heard.events[0].Index == 0 {
-		t.Errorf("%+v", heard.events)
-	}
-	if n := s.alarm.Counts()["bad"]; n.Failed != 1 {
-		t.Errorf("%+v", n)
-	}
-}
-
-// A reload takes new hooks and a new objective over.
-func TestReloadOfHooksAndObjective(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWatched(t, nil)
-		w.takeLock()
-		time.Sleep(10 * time.Minute)
-		next, other := w.config.Settings, &ear{}
-		next.RPO = 11 * time.Minute
-		next.Hooks = []alarm.Hook{{Name: "other", On: everything, Timeout: time.Second, Action: other}}
-		w.Reload(next)
-		time.Sleep(2 * time.Minute)
-		synctest.Wait()
-		if kinds := fmt.Sprint(w.ear.heard(), other.heard()); kinds != "[success] [failure]" || w.healthy() || w.saving() != api.HealthCritical {
-			t.Errorf("told %s, healthy: %t, check: %s", kinds, w.healthy(), w.saving())
-		}
-	})
-}
-
-// A backup without a proof counts as saved, and neither for the objective nor for the dead man's switch.
-func TestUnprovenBackupsAreTold(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWatched(t, nil)
-		w.judge.verdicts = []Verdict{proven, {inventory.Unproven, "too little memory"}}
-		w.takeLock()
-		time.Sleep(3 * time.Hour)
-		synctest.Wait()
-		if kinds := fmt.Sprint(w.ear.heard()[:3]); kinds != "[success success failure]" || len(w.deadMan.heard()) != 1 || w.healthy() {
-			t.Errorf("told %s, dead man %v", kinds, w.deadMan.heard())
-		}
-		if e := w.ear.events[1]; e.Proof != "unproven" || e.Reason != "too little memory" {
-			t.Errorf("%+v", e)
-		}
-	})
-}
-
-// What is skipped because nothing has changed counts for both.
-func TestSkippedBackups(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWatched(t, func(c *Config) { c.SkipUnchanged = true })
-		w.takeLock()
-		time.Sleep(5*time.Hour + 10*time.Minute)
-		synctest.Wait()
-		if n := len(w.deadMan.heard()); n != len(w.ear.heard()) || n < 5 || !w.healthy() || len(w.stores[0].names()) != 2 {
-			t.Errorf("%d requests, events %v, healthy: %t, %v", n, w.ear.heard(), w.healthy(), w.stores[0].names())
-		}
-	})
-}
-
-// The objective holds for each destination: one that stays behind misses it, and is named.
-func TestObjectiveOfEachDestination(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		second := newMemory("second")
-		w := newWatched(t, func(c *Config) { c.Destinations = append(c.Destinations, Destination{Store: second, Retain: 2}) })
-		w.takeLock()
-		time.Sleep(10 * time.Minute)
-		second.refuse(errors.New("boom"))
-		time.Sleep(2 * time.Hour)
-		synctest.Wait()
-		e, _ := w.ear.first(alarm.Failure, time.Time{})
-		if e == nil || !strings.Contains(e.Reason, "the newest proven backup in second is 1h30m") || strings.Contains(e.Reason, " a ") ||
-			!e.Destinations[1].Behind || e.Destinations[0].Behind || e.RPO.State != "missed" {
-			t.Errorf("%+v", e)
-		}
-		s := w.Status()
-		health := w.health(&s, w.unhealthy(&s))
-		if health.RPO.State != "missed" || *health.Destinations[1].Met || !*health.Destinations[0].Met || health.Healthy {
-			t.Errorf("%+v", health)
-		}
-		second.refuse(nil)
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		if !w.healthy() || w.saving() != api.HealthPassing {
-			t.Errorf("not healthy after it has caught up: %+v", w.Status())
-		}
-	})
 }
 
 // diskOf is a file system with so much room, for all directories.

@@ -42,6 +42,24 @@ func (a *Agent) collapse(cluster string) *inventory.Collapse {
 	return nil
 }
 
+// rotate deletes what is not to be kept, in destinations that have just had a backup.
+func (a *Agent) rotate(ctx context.Context, term Term, cluster string, in []*destination) {
+	if err := hold(ctx, term); err != nil {
+		a.count(err)
+		a.log.Warn("nothing is deleted: the lock may be lost", "error", err)
+		return
+	}
+	for _, d := range a.listed(ctx, cluster, in) {
+		deleted, err := d.rotate(ctx, term, inventory.Keep{Cluster: cluster, Now: a.now(), MaxShrink: a.current.Load().MaxShrink})
+		for _, b := range deleted {
+			a.log.Info("Deleted snapshot "+b.ID, "destination", d.name)
+		}
+		if err != nil {
+			a.failedAt(d, at(StageRotate, err))
+		}
+	}
+}
+
 // listed returns the destinations of some that could be listed, and none if the state has collapsed.
 func (a *Agent) listed(ctx context.Context, cluster string, in []*destination) (able []*destination) {
 	current := a.current.Load()
@@ -72,6 +90,14 @@ func (s *Status) showCollapse(destination string, c *inventory.Collapse) {
 		return
 	}
 	s.Collapsed[destination] = c.String()
+}
+
+// collapsed is why nothing is deleted any more, as one of the destinations shows it; empty if that goes on.
+func (s *Status) collapsed() string {
+	for _, name := range slices.Sorted(maps.Keys(s.Collapsed)) {
+		return fmt.Sprintf("nothing is deleted any more, in no destination: %s: %s; if that is meant, accept it: %s", name, s.Collapsed[name], acceptHint)
+	}
+	return ""
 }
 
 // stopped says, in a line for each destination, why nothing is deleted; nothing if that goes on.

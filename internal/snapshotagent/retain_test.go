@@ -80,7 +80,7 @@ func TestCollapseStopsDeletion(t *testing.T) {
 			t.Errorf("destination %d has %d backups, want %d", i, got, want)
 		}
 	}
-	if text := log.String(); strings.Count(text, "nothing is deleted any more") != 3 || !strings.Contains(text, "-accept-collapse") {
+	if text := log.String(); strings.Count(text, "[WARN]  nothing is deleted any more") != 3 || !strings.Contains(text, "-accept-collapse") {
 		t.Errorf("log: %s", text)
 	}
 	code, health := s.get(t, "/health")

@@ -62,8 +62,8 @@ func (t *taken) encrypt(ctx context.Context, to *encryption.Recipients, into *sc
 		return err
 	}
 	defer r.Close()
-	plain, stored, size := sha256.New(), sha256.New(), int64(0)
-	w, err := to.Encrypt(io.MultiWriter(into, stored, counter{&size}))
+	plain, stored := sha256.New(), sha256.New()
+	w, err := to.Encrypt(io.MultiWriter(into, stored))
 	if err != nil {
 		return err
 	}
@@ -74,13 +74,17 @@ func (t *taken) encrypt(ctx context.Context, to *encryption.Recipients, into *sc
 	if [sha256.Size]byte(plain.Sum(nil)) != t.Description.SHA256 {
 		return fmt.Errorf("%s: %w", t.file.Name(), errSpoilt)
 	}
-	t.Size, t.SHA256 = size, [sha256.Size]byte(stored.Sum(nil))
+	info, err := into.Stat()
+	if err != nil {
+		return err
+	}
+	t.Size, t.SHA256 = info.Size(), [sha256.Size]byte(stored.Sum(nil))
 	return nil
 }
 
-// judge is the proof of what was stored, of which a copy has been read back. What was encrypted has been proven before; if there is a key
+// verdict is the proof of what was stored, of which a copy has been read back. What was encrypted has been proven before; if there is a key
 // here, the copy must decrypt to that.
-func (a *Agent) judge(ctx context.Context, t *taken, s *sealed, copied *scratch.File) Verdict {
+func (a *Agent) verdict(ctx context.Context, t *taken, s *sealed, copied *scratch.File) Verdict {
 	switch {
 	case s == nil:
 		return a.prove(ctx, t, copied.Name())
@@ -126,13 +130,4 @@ func (c *cancelReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return c.r.Read(p)
-}
-
-// counter counts what is written to it.
-type counter struct{ n *int64 }
-
-// Write counts p.
-func (c counter) Write(p []byte) (int, error) {
-	*c.n += int64(len(p))
-	return len(p), nil
 }

@@ -9,14 +9,12 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"filippo.io/age"
 
 	"github.com/lictor-dr/lictor/internal/encryption"
-	"github.com/lictor-dr/lictor/internal/golden"
 	"github.com/lictor-dr/lictor/internal/inventory"
 )
 
@@ -141,13 +139,13 @@ func TestEncryptedWithAPassphrase(t *testing.T) {
 		t.Fatal(err)
 	}
 	made := &taken{Description: new(inventory.Description)}
-	if v := s.judge1(t, made, &sealed{proven, to.Keys()}, other.Name()); v.Proof != inventory.Bad {
+	if v := s.verdictOn(t, made, &sealed{proven, to.Keys()}, other.Name()); v.Proof != inventory.Bad {
 		t.Errorf("%+v", v)
 	}
 }
 
-// judge1 is judge for the file at path.
-func (s *stage) judge1(t *testing.T, made *taken, with *sealed, path string) Verdict {
+// verdictOn is verdict for the file at path.
+func (s *stage) verdictOn(t *testing.T, made *taken, with *sealed, path string) Verdict {
 	t.Helper()
 	file, err := s.config.Scratch.Create()
 	if err != nil {
@@ -161,7 +159,7 @@ func (s *stage) judge1(t *testing.T, made *taken, with *sealed, path string) Ver
 	if _, err := file.Write(content); err != nil {
 		t.Fatal(err)
 	}
-	return s.Agent.judge(t.Context(), made, with, file)
+	return s.verdict(t.Context(), made, with, file)
 }
 
 // What goes wrong with an encrypted backup goes wrong as it does with any.
@@ -284,116 +282,5 @@ func TestEncryptedUnderAFixedName(t *testing.T) {
 	e, err := inventory.DecodeEntry(m.objects["latest.snap.json"])
 	if err != nil || e.Encryption == nil || e.Confirmed == nil || !bytes.Equal(opened(t, m.objects["latest.snap"], id), s.cluster.archive) {
 		t.Errorf("%v, %+v", err, e)
-	}
-}
-
-// Somebody holds all that the agent has: its memory's settings, its configuration, its scratch files while a destination is down, and
-// its stores. With recipients none of the backups can be read with that.
-func TestRedTeam(t *testing.T) {
-	to, id := keyPair(t)
-	public := id.Recipient().String()
-	configuration := fmt.Sprintf(`{"snapshot_agent": {"token": "root-token", "encryption": {"recipients": [%q]},
-		"aws_storage": {"access_key_id": "AKIA", "secret_access_key": "very secret", "s3_bucket": "b", "s3_region": "r"}}}`, public)
-	s := newStage(t, 2, func(c *Config) { c.Encrypt = to })
-	s.cluster.archive = golden.Read(t, "consul-1.21.4/full.snap")
-	s.stores[1].fail(errors.New("down"))
-	for range 2 {
-		if err := s.run(t.Context(), s.term); err != nil {
-			t.Fatal(err)
-		}
-		s.clock.Advance(time.Hour)
-	}
-	loot := map[string][]byte{"configuration": []byte(configuration), "settings": fmt.Appendf(nil, "%#v %+v", s.current.Load().Settings, s.current.Load().Encrypt)}
-	for name, object := range s.stores[0].objects {
-		loot["store: "+name] = object
-	}
-	files, err := os.ReadDir(s.scratch)
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%d scratch files, %v", len(files), err)
-	}
-	for _, f := range files {
-		if loot["scratch: "+f.Name()], err = os.ReadFile(s.scratch + "/" + f.Name()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	backups := map[string][]byte{}
-	for name, object := range loot {
-		if encrypted, _ := encryption.Sniff(bytes.NewReader(object)); encrypted {
-			backups[name] = object
-		}
-	}
-	if len(backups) != 3 {
-		t.Fatalf("%d encrypted backups", len(backups))
-	}
-	searchPlain(t, loot, s.cluster.archive)
-	if s.current.Load().Encrypt.Keys() != nil {
-		t.Error("the settings give a key")
-	}
-	keys := new(encryption.Keys)
-	tried := 0
-	for _, word := range wordsOf(loot) {
-		if identity, err := age.ParseX25519Identity(word); err == nil && identity != nil {
-			t.Errorf("there is an identity in the loot")
-		}
-		if id, err := age.NewScryptIdentity(word); err == nil {
-			id.SetMaxWorkFactor(10)
-			for name, object := range backups {
-				if _, err := age.Decrypt(bytes.NewReader(object), id); err == nil {
-					t.Errorf("%q opens %s", word, name)
-				}
-				tried++
-			}
-		}
-	}
-	for name, object := range loot {
-		path := t.TempDir() + "/loot"
-		if err := os.WriteFile(path, object, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := keys.AddFile(path, func(string) (string, error) { return "root-token", nil }); err == nil && !bytes.HasPrefix(object, []byte("age-encryption")) {
-			t.Errorf("%s is taken for a file of keys", name)
-		}
-	}
-	for name, object := range backups {
-		if _, err := keys.Decrypt(bytes.NewReader(object)); err == nil {
-			t.Errorf("%s opens with what the agent has", name)
-		}
-		if !bytes.Equal(opened(t, object, id), s.cluster.archive) { // or the test would prove nothing
-			t.Errorf("%s does not open with the key that is not here", name)
-		}
-	}
-	if tried < 1000 {
-		t.Errorf("only %d words were tried", tried)
-	}
-}
-
-// wordsOf are the words in what text there is.
-func wordsOf(loot map[string][]byte) (words []string) {
-	for _, object := range loot {
-		if bytes.HasPrefix(object, []byte("age-encryption")) {
-			header, _, _ := bytes.Cut(object, []byte("\n---"))
-			object = header
-		}
-		words = append(words, strings.FieldsFunc(string(object), func(r rune) bool { return strings.ContainsRune(" \t\n\r\"',:{}[]", r) })...)
-		words = append(words, strings.Split(string(object), "\n")...)
-	}
-	slices.Sort(words)
-	return slices.Compact(words)
-}
-
-// searchPlain fails if there is a part of the archive in the loot, as it is or unpacked.
-func searchPlain(t *testing.T, loot map[string][]byte, archive []byte) {
-	t.Helper()
-	for name, object := range loot {
-		for at := 0; at+32 <= len(archive); at += 32 {
-			if bytes.Contains(object, archive[at:at+32]) {
-				t.Fatalf("%s holds bytes %d to %d of the archive", name, at, at+32)
-			}
-		}
-		for _, secret := range []string{"SecretID", "PrivateKey", "lictor-full-1", "locks/ttl", "\x1f\x8b\x08"} {
-			if bytes.Contains(object, []byte(secret)) {
-				t.Errorf("%s holds %q", name, secret)
-			}
-		}
 	}
 }

@@ -9,26 +9,7 @@ import (
 	"github.com/lictor-dr/lictor/internal/clock"
 )
 
-// A Stage is a part of a backup that can fail. Metrics count failures by it.
-type Stage string
-
-// The stages of a backup, in their order.
-const (
-	StageFetch    Stage = "fetch"     // asking the cluster, and writing what it sends to the scratch file
-	StageVerify   Stage = "verify"    // reading the scratch file to its last record
-	StageEncrypt  Stage = "encrypt"   // for those who may read it
-	StageUpload   Stage = "upload"    // into a destination
-	StageReadBack Stage = "read_back" // from a destination
-	StageDrill    Stage = "drill"     // rebuilding it in a throw-away engine
-	StageCommit   Stage = "commit"    // writing the entry
-	StageRotate   Stage = "rotate"    // removing what is not to be kept
-	StageLock     Stage = "lock"      // the election
-)
-
-// Stages are all stages.
-var Stages = []Stage{StageFetch, StageVerify, StageEncrypt, StageUpload, StageReadBack, StageDrill, StageCommit, StageRotate, StageLock}
-
-// A Snapshot of the status is what /health and /metrics show.
+// A Status is how an agent is doing at a moment: what /health and /metrics show.
 type Status struct {
 	Started     time.Time
 	Leading     bool

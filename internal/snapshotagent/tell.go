@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,8 +21,12 @@ type mood struct {
 	failing bool       // the last run failed
 	overdue bool       // the backups cannot be relied on
 	locked  bool       // there is trouble with the lock
+	stopped bool       // nothing is deleted any more
 	trouble *clock.Moment
 }
+
+// bad tells whether a recovery is to be told once all is well.
+func (m *mood) bad() bool { return m.failing || m.overdue || m.locked || m.stopped }
 
 // event is what hooks are told, but for what has happened.
 func (a *Agent) event(s *Status) alarm.Event {
@@ -45,14 +50,6 @@ func (a *Agent) event(s *Status) alarm.Event {
 	return e
 }
 
-// named is the cluster's name as far as it is known.
-func (a *Agent) named() string {
-	if a.config.Cluster != "" {
-		return inventory.ClusterName(a.config.Cluster, "", "")
-	}
-	return a.known()
-}
-
 // subject is the cluster for people.
 func subject(e *alarm.Event) string {
 	return cmp.Or(e.Cluster, "a cluster that has not said its name yet")
@@ -70,10 +67,10 @@ func optional(t time.Time) *time.Time {
 // tellRun tells hooks how a run has ended that began at a moment.
 func (a *Agent) tellRun(began clock.Moment, err error) {
 	s := a.Status()
-	e := a.event(&s)
 	if current := a.current.Load(); current.Interval > 0 && a.config.Elector != nil {
-		e.Next = optional(began.Wall.Add(current.Interval))
+		s.NextRun = began.Wall.Add(current.Interval)
 	}
+	e := a.event(&s)
 	if err != nil {
 		a.tellFailure(&e, err)
 		return
@@ -88,15 +85,18 @@ func (a *Agent) tellRun(began clock.Moment, err error) {
 	a.mood.mu.Lock()
 	defer a.mood.mu.Unlock()
 	m := &a.mood
-	bad := m.failing || m.overdue || m.locked
+	bad, stopped := m.bad(), m.stopped
 	m.failing, m.overdue = false, m.overdue && a.unhealthy(&s) != ""
 	if s.Trouble == "" {
 		m.locked, m.trouble = false, nil
 	}
-	if bad && !m.overdue && !m.locked {
+	if m.stopped = a.deletionStopped(&s, stopped); bad && !m.bad() {
 		kinds = append([]alarm.Kind{alarm.Recovery}, kinds...)
 	}
 	a.alarm.Tell(e, kinds...)
+	if m.stopped && !stopped {
+		a.alert(&s, StageRetention, s.collapsed())
+	}
 }
 
 // tellFailure tells hooks of a run that failed.
@@ -131,16 +131,16 @@ const (
 // vigil watches for what no run tells: that there are none.
 func (a *Agent) vigil(ctx context.Context) {
 	for {
-		left := a.judgeAges()
+		left := a.review()
 		if clock.Sleep(ctx, a.clock, min(max(left, shortestVigil), longestVigil)) != nil {
 			return
 		}
 	}
 }
 
-// judgeAges compares the status with what is expected, and tells hooks and Consul what has changed. It returns the time until something may be
+// review compares the status with what is expected, and tells hooks and Consul what has changed. It returns the time until something may be
 // overdue.
-func (a *Agent) judgeAges() (left time.Duration) {
+func (a *Agent) review() (left time.Duration) {
 	s, current := a.Status(), a.current.Load()
 	reason := a.unhealthy(&s)
 	a.showMissed(&s, reason)
@@ -155,6 +155,7 @@ func (a *Agent) judgeAges() (left time.Duration) {
 		a.relief(&s)
 	}
 	a.judgeLock(&s)
+	a.judgeDeletion(&s)
 	left = current.MaxAge - s.Age
 	if current.RPO > 0 {
 		left = min(left, current.RPO-s.Oldest())
@@ -193,6 +194,37 @@ func (a *Agent) judgeLock(s *Status) {
 	}
 }
 
+// judgeDeletion tells hooks that nothing is deleted any more, and that it is again. The caller holds the mood.
+func (a *Agent) judgeDeletion(s *Status) {
+	was := a.mood.stopped
+	a.mood.stopped = a.deletionStopped(s, was)
+	switch {
+	case a.mood.stopped && !was:
+		a.alert(s, StageRetention, s.collapsed())
+	case was && !a.mood.stopped:
+		a.relief(s)
+	}
+}
+
+// deletionStopped tells whether nothing is deleted, given whether it was so before: that has ended once every destination shows it.
+func (a *Agent) deletionStopped(s *Status, before bool) bool {
+	if s.collapsed() != "" {
+		return true
+	}
+	return before && slices.ContainsFunc(a.current.Load().destinations, func(d *destination) bool {
+		_, listed := s.Retained[d.name]
+		return !listed
+	})
+}
+
+// takeAsTold takes for told what runs before this process have told.
+func (a *Agent) takeAsTold() {
+	s := a.Status()
+	a.mood.mu.Lock()
+	defer a.mood.mu.Unlock()
+	a.mood.stopped = s.collapsed() != ""
+}
+
 // alert tells hooks of a failure that is not that of a run. The caller holds the mood.
 func (a *Agent) alert(s *Status, stage Stage, reason string) {
 	a.log.Error("backups are in danger", "reason", reason)
@@ -204,7 +236,7 @@ func (a *Agent) alert(s *Status, stage Stage, reason string) {
 
 // relief tells hooks that nothing is wrong any more, if that is so. The caller holds the mood.
 func (a *Agent) relief(s *Status) {
-	if a.mood.failing || a.mood.overdue || a.mood.locked {
+	if a.mood.bad() {
 		return
 	}
 	e := a.event(s)

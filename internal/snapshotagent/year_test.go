@@ -40,7 +40,7 @@ func newYears(t *testing.T, seed uint64) *years {
 	y.stage = newStage(t, 0, func(c *Config) {
 		c.MaxShrink, c.Cluster = retention.MaxShrink, "ours"
 		for i, keep := range y.keep {
-			m := &moody{memory: newMemory(string(rune('a' + i))), r: y.r, times: map[string]time.Time{}, now: time.Unix(1e9, 0)}
+			m := &moody{memory: newMemory(string(rune('a' + i))), r: rand.New(rand.NewPCG(seed, uint64(8+i))), times: map[string]time.Time{}, now: time.Unix(1e9, 0)}
 			y.moody = append(y.moody, m)
 			c.Destinations = append(c.Destinations, Destination{Store: m, Keep: keep})
 		}
@@ -258,11 +258,7 @@ func (y *years) check(i int, e *inventory.Entry, committed bool, before, after [
 	}
 	if y.orderly(good) {
 		y.stats["orderly"]++
-		for _, b := range good {
-			if y.plainly(good, b, y.keep[i]) {
-				want = append(want, b.ID)
-			}
-		}
+		want = plainly(good, y.keep[i])
 		if !slices.Equal(stay, want) {
 			y.t.Fatalf("store %s, %s: %d stay, want %d\n%v\n%v", m.name, y.keep[i], len(stay), len(want), stay, want)
 		}
@@ -298,41 +294,40 @@ func (y *years) orderly(good []inventory.Backup) bool {
 	return true
 }
 
-// plainly tells whether a backup stays, by counting what is newer, of backups whose times are right.
-func (y *years) plainly(good []inventory.Backup, b inventory.Backup, keep retention.Rules) bool {
-	at := slices.IndexFunc(good, func(o inventory.Backup) bool { return o.ID == b.ID })
-	newer := good[:at]
-	if at < max(keep.Retain, keep.Last) || keep.Within > 0 && good[0].Time().Sub(b.Time()) < keep.Within {
-		return true
-	}
-	if b.Entry.Proof == inventory.Proven && !slices.ContainsFunc(newer, func(o inventory.Backup) bool { return o.Entry.Proof == inventory.Proven }) {
-		return true
+// plainly are the backups that stay, by the words of the manual, of backups whose times are right.
+func plainly(good []inventory.Backup, keep retention.Rules) (stay []string) {
+	stays, proven := make([]bool, len(good)), false
+	for i, b := range good {
+		newest := b.Entry.Proof == inventory.Proven && !proven
+		proven = proven || newest
+		stays[i] = newest || i < max(keep.Retain, keep.Last) || keep.Within > 0 && good[0].Time().Sub(b.Time()) < keep.Within
 	}
 	for rule, n := range map[string]int{"2006-01-02 15": keep.Hourly, "2006-01-02": keep.Daily, "week": keep.Weekly, "2006-01": keep.Monthly, "2006": keep.Yearly} {
-		period := func(o inventory.Backup) string {
+		periods := map[string]bool{} // of newer ones
+		for i, b := range good {
+			period := b.Time().UTC().Format(rule)
 			if rule == "week" {
-				return fmt.Sprint(o.Time().UTC().ISOWeek())
+				period = fmt.Sprint(b.Time().UTC().ISOWeek())
 			}
-			return o.Time().UTC().Format(rule)
-		}
-		periods := map[string]bool{}
-		for _, o := range newer {
-			periods[period(o)] = true
-		}
-		if !periods[period(b)] && len(periods) < n {
-			return true
+			stays[i] = stays[i] || !periods[period] && len(periods) < n
+			periods[period] = true
 		}
 	}
-	return false
+	for i, b := range good {
+		if stays[i] {
+			stay = append(stay, b.ID)
+		}
+	}
+	return stay
 }
 
-// Years of hourly backups, in which stores fail, clocks are set, agents restart, states collapse and other clusters share the stores.
+// Years of hourly backups (of a few months each in the plain tests), in which stores fail, clocks are set, agents restart, states collapse and other clusters share the stores.
 func TestYears(t *testing.T) {
-	for seed := range simulatedYears {
+	for seed := range simulatedYears() {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			y := newYears(t, seed)
 			y.held = y.holdings()
-			for range 365 * 24 {
+			for range daysOfAYear() * 24 {
 				y.hour()
 			}
 			t.Logf("%v; %d and %d objects at the end", y.stats, len(y.moody[0].objects), len(y.moody[1].objects))

@@ -144,7 +144,11 @@ func newTrial(t *testing.T, change func(*setup)) *trial {
 	}
 	tr.start(t)
 	t.Cleanup(tr.Kill)
-	tr.says(t, "Saved snapshot", 2, lateness)
+	backups := 2
+	if tr.setup.interval > 5*time.Second {
+		backups = 1
+	}
+	tr.says(t, "Saved snapshot", backups, lateness)
 	return tr
 }
 
@@ -195,6 +199,9 @@ func (tr *trial) check(name string) string {
 	return all[0].saving
 }
 
+// atOnce is how many trials there are at a time: they mostly wait.
+const atOnce = 5
+
 // seconds until a condition holds, – if that takes too long.
 func seconds(began time.Time, limit time.Duration, condition func() bool) string {
 	err := testproc.Eventually(limit, func() error {
@@ -220,23 +227,27 @@ type danger struct {
 	saving, alive bool
 	dead          bool // the agent tells nothing any more
 	pings         bool // backups may go on
+	fine          bool // hooks are told, and nobody else
 }
 
+// The longest come first.
 var dangers = []danger{
-	{name: "read-only bucket", inject: func(_ *testing.T, tr *trial) { tr.answer(403, "AccessDenied", true) }, heal: heals, want: "AccessDenied", saving: true},
-	{name: "expired credentials", inject: func(_ *testing.T, tr *trial) { tr.answer(400, "ExpiredToken", false) }, heal: heals, want: "ExpiredToken", saving: true},
-	{name: "wrong region", inject: func(_ *testing.T, tr *trial) { tr.answer(301, "PermanentRedirect", false) }, heal: heals, want: "PermanentRedirect", saving: true},
-	{name: "slow store", inject: func(_ *testing.T, tr *trial) { tr.refuse.Store(&hangs) }, want: "is missed", saving: true},
-	{name: "revoked token", inject: func(_ *testing.T, tr *trial) { tr.denied.Store(true) },
-		heal: func(_ *testing.T, tr *trial) { tr.denied.Store(false) }, alive: true},
-	{name: "no leader: the server hangs", inject: func(t *testing.T, tr *trial) { tr.signal(t, syscall.SIGSTOP) },
-		heal: func(t *testing.T, tr *trial) { tr.signal(t, syscall.SIGCONT) }},
-	{name: "full disk", change: func(t *testing.T, s *setup) { s.scratch = newDisk(t, 16).path }, inject: fillScratch, heal: freeScratch,
-		want: "no space left on device for the next backup", saving: true},
 	{name: "latest backup cut short, interval 40 s", change: func(t *testing.T, s *setup) {
 		s.s3, s.local, s.interval, s.rpo = "", []string{t.TempDir()}, 40*time.Second, time.Minute
 	}, inject: cutLatest, heal: func(*testing.T, *trial) {}, want: "damaged or gone", saving: true, pings: true},
 	{name: "dead agent: kill -9", inject: func(_ *testing.T, tr *trial) { tr.Kill() }, saving: true, alive: true, dead: true},
+	{name: "revoked token", inject: func(_ *testing.T, tr *trial) { tr.denied.Store(true) },
+		heal: func(_ *testing.T, tr *trial) { tr.denied.Store(false) }, alive: true},
+	{name: "read-only bucket", inject: func(_ *testing.T, tr *trial) { tr.answer(403, "AccessDenied", true) }, heal: heals, want: "AccessDenied", saving: true},
+	{name: "expired credentials", inject: func(_ *testing.T, tr *trial) { tr.answer(400, "ExpiredToken", false) }, heal: heals, want: "ExpiredToken", saving: true},
+	{name: "wrong region", inject: func(_ *testing.T, tr *trial) { tr.answer(301, "PermanentRedirect", false) }, heal: heals, want: "PermanentRedirect", saving: true},
+	{name: "slow store", inject: func(_ *testing.T, tr *trial) { tr.refuse.Store(&hangs) }, want: "is missed", saving: true},
+	{name: "no leader: the server hangs", inject: func(t *testing.T, tr *trial) { tr.signal(t, syscall.SIGSTOP) },
+		heal: func(t *testing.T, tr *trial) { tr.signal(t, syscall.SIGCONT) }},
+	{name: "full disk", change: func(t *testing.T, s *setup) { s.scratch = newDisk(t, 16).path }, inject: fillScratch, heal: freeScratch,
+		want: "no space left on device for the next backup", saving: true},
+	{name: "size collapse", change: func(_ *testing.T, s *setup) { s.shrink = "50%" }, inject: collapse, heal: acceptCollapse,
+		want: "nothing is deleted any more", pings: true, fine: true},
 }
 
 // findings are how many seconds it took for each to tell.
@@ -244,25 +255,26 @@ type findings struct{ hook, saving, alive, health, recovery string }
 
 // Ways in which backups stop being good, on the real binary: how long until it tells. The interval is 5 s, the objective 15 s.
 func TestAgentAlarms(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	var table strings.Builder
-	t.Cleanup(func() {
-		t.Logf("seconds, with an interval of 5 s and an objective of 15 s:\n| mode | hook | Saving check not passing | Alive check critical | /health 503 "+
-			"| recovery told |\n|---|--:|--:|--:|--:|--:|\n%s", table.String())
-	})
-	for _, d := range dangers {
+	at := make(chan struct{}, atOnce)
+	var busy sync.WaitGroup
+	trial := func(d danger) {
+		defer func() { <-at }()
 		t.Run(d.name, func(t *testing.T) {
-			t.Parallel()
 			tr := newTrial(t, func(s *setup) {
 				if d.change != nil {
 					d.change(t, s)
 				}
 			})
+			began := time.Now()
 			d.inject(t, tr)
-			found := tr.measure(t, d, time.Now())
+			found := tr.measure(t, d, began)
 			if d.heal != nil {
+				healed := time.Now()
 				d.heal(t, tr)
-				found.recovery = tr.recovers(t, time.Now())
+				found.recovery = tr.recovers(t, healed)
 			}
 			if strings.Contains(tr.Said(), "/hook") || strings.Contains(tr.Said(), "of-the-hook") {
 				t.Error("the log holds the URL or the secret of a hook")
@@ -272,6 +284,13 @@ func TestAgentAlarms(t *testing.T) {
 			fmt.Fprintf(&table, "| %s | %s | %s | %s | %s | %s |\n", d.name, found.hook, found.saving, found.alive, found.health, found.recovery)
 		})
 	}
+	for _, d := range dangers {
+		at <- struct{}{}
+		busy.Go(func() { trial(d) })
+	}
+	busy.Wait()
+	t.Logf("seconds, with an interval of 5 s and an objective of 15 s:\n| mode | hook | Saving check not passing | Alive check critical | /health 503 "+
+		"| recovery told |\n|---|--:|--:|--:|--:|--:|\n%s", table.String())
 }
 
 // measure waits for all that can tell of a danger.
@@ -287,6 +306,8 @@ func (tr *trial) measure(t *testing.T, d danger, began time.Time) findings {
 			}
 			found.hook = fmt.Sprintf("%.1f", e.at.Sub(began).Seconds())
 		})
+	}
+	if !d.dead && !d.fine {
 		measure(&found.health, func() bool { status, _, err := tr.ask("/health"); return err == nil && status == 503 })
 	}
 	if d.saving {
@@ -296,10 +317,13 @@ func (tr *trial) measure(t *testing.T, d danger, began time.Time) findings {
 		measure(&found.alive, func() bool { return tr.check("alive") == "critical" })
 	}
 	busy.Wait()
-	if found.health == "–" && !d.dead || found.saving == "–" && d.saving || found.alive == "–" && d.alive {
+	if status, body, err := tr.ask("/health"); d.fine && (err != nil || status != 200 || tr.check("saving") != "passing") {
+		t.Errorf("/health answers %d, %v: %s; the check is %s", status, err, body, tr.check("saving"))
+	}
+	if found.health == "–" && !d.dead && !d.fine || found.saving == "–" && d.saving || found.alive == "–" && d.alive {
 		t.Errorf("not all have told: %+v; the agent said\n%s", found, tr.Tail(30))
 	}
-	if ping := tr.office.lastPing(); ping.IsZero() || !d.pings && ping.After(began.Add(3*time.Second)) {
+	if ping := tr.office.lastPing(); ping.IsZero() || !d.pings && ping.After(began.Add(tr.setup.interval)) {
 		t.Errorf("the dead man's switch was requested %s after", ping.Sub(began))
 	}
 	return found
@@ -367,6 +391,20 @@ func TestAgentHookHangs(t *testing.T) {
 	}
 	if len(strings.Fields(string(marks))) < 2 {
 		t.Errorf("the hook ran %d times", len(strings.Fields(string(marks))))
+	}
+}
+
+// collapse deletes what the server was filled with.
+func collapse(t *testing.T, tr *trial) {
+	if _, err := tr.server.do(t.Context(), http.MethodDelete, "/v1/kv/kept/?recurse", nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func acceptCollapse(t *testing.T, tr *trial) {
+	out, err := tool(t.TempDir(), "snapshot", "prune", "-accept-collapse", "-config-file="+tr.config).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 

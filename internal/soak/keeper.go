@@ -3,6 +3,7 @@
 package soak
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -31,6 +32,7 @@ type setup struct {
 	scratch  string
 	skip     bool // what has not changed
 	rpo      time.Duration
+	shrink   string // by how much the state may shrink; empty: by all
 	hooks    map[string]any
 }
 
@@ -53,7 +55,7 @@ func (s *setup) write(t testing.TB, path, listen string) {
 	}
 	b, err := json.Marshal(map[string]any{"snapshot_agent": map[string]any{
 		"snapshot": map[string]any{
-			"interval": s.interval.String(), "retain": s.retain, "max_shrink": "100%", "local_scratch_path": s.scratch, "skip_unchanged": s.skip, "rpo": s.rpo.String(),
+			"interval": s.interval.String(), "retain": s.retain, "max_shrink": cmp.Or(s.shrink, "100%"), "local_scratch_path": s.scratch, "skip_unchanged": s.skip, "rpo": s.rpo.String(),
 		},
 		"listen":              listen,
 		"hooks":               s.hooks,

@@ -10,9 +10,11 @@ import (
 	"time"
 )
 
-// How much of the table of faults LICTOR_SOAK asks for: all of it, a share, or as much as fits into a minute.
-func faultSeeds() int  { return share(100, 10) }
-func goodBackups() int { return share(1000, 200) }
+// How much LICTOR_SOAK asks for: all of it, a share, or as much as fits into a minute.
+func faultSeeds() int        { return share(100, 10) }
+func goodBackups() int       { return share(1000, 200) }
+func simulatedYears() uint64 { return uint64(share(10, 3)) }
+func daysOfAYear() int       { return 365 }
 
 func share(full, short int) int {
 	switch text := os.Getenv("LICTOR_SOAK"); text {

@@ -1,5 +1,0 @@
-//go:build !heavy
-
-package snapshotagent
-
-const simulatedYears uint64 = 1
