@@ -46,7 +46,7 @@ snapshot is taken, without the lock.
 What stays is the newest -retain, or what the rules -keep-last, -keep-hourly
 and so on keep; "snapshot prune -dry-run" shows it. If the state shrinks by
 more than -max-shrink at once, nothing is deleted until "snapshot prune
--accept-collapse": the log, /health and a metric say so.
+-accept-collapse": the log, hooks, /health and a metric say so.
 
 A snapshot counts once it is proven: it is read to its last record, uploaded,
 read back from where it is stored, and rebuilt in a throw-away engine by a

@@ -14,6 +14,7 @@ import (
 
 // dryRun is the result of a dry run as JSON.
 type dryRun struct {
+	Backup       *restoredBackup `json:",omitempty"` // out of a store
 	Meta         inspect.Meta
 	Stats        []inspect.Stat
 	TotalSize    int64
@@ -22,12 +23,24 @@ type dryRun struct {
 	Aftermath    *restore.Aftermath
 	AllowedTypes map[record.Type]int64
 	DroppedTypes map[record.Type]int64
+	Safety       *plannedSafety `json:",omitempty"`
 	Warnings     []string
 }
 
+// plannedSafety is where the safety snapshot would go, unless the target holds nothing.
+type plannedSafety struct {
+	Location   string
+	Encryption string // whom it would be encrypted for; empty if it would not
+}
+
 // preview prints what a restore would do.
-func (c *snapshotRestore) preview(ctx context.Context, plan *restore.Plan, target restore.Inspector) int {
-	v, err := plan.Preview(ctx, target)
+func (c *snapshotRestore) preview(ctx context.Context, r *restoring, guard *restore.Guard) int {
+	plan := r.plan
+	v, err := plan.Preview(ctx, r.target)
+	if err != nil {
+		return c.refuse(err)
+	}
+	safety, err := planSafety(ctx, guard, v.Target.Datacenter)
 	if err != nil {
 		return c.refuse(err)
 	}
@@ -37,6 +50,7 @@ func (c *snapshotRestore) preview(ctx context.Context, plan *restore.Plan, targe
 	census := plan.Report.Census()
 	if c.format == "json" {
 		return c.sayJSON(c.say, &dryRun{
+			Backup: backupOf(r.from), Safety: safety,
 			Meta: census.Meta, Stats: census.Stats, TotalSize: census.TotalSize, Origin: v.Origin, Target: v.Target, Aftermath: v.Aftermath,
 			AllowedTypes: counts(plan.Allowed), DroppedTypes: counts(plan.Dropped), Warnings: append([]string{}, c.warnings...),
 		})
@@ -46,8 +60,35 @@ func (c *snapshotRestore) preview(ctx context.Context, plan *restore.Plan, targe
 	writeTarget(c.out, v.Target)
 	c.say("")
 	writeAftermath(c.out, v.Aftermath)
+	if safety != nil {
+		writeSafety(c.out, safety)
+	}
 	c.say("\nDry run: nothing was sent.")
 	return 0
+}
+
+// planSafety is nil without a guard.
+func planSafety(ctx context.Context, guard *restore.Guard, datacenter string) (*plannedSafety, error) {
+	if guard == nil {
+		return nil, nil
+	}
+	name := guard.Name(datacenter)
+	if err := guard.Depot.Check(ctx, name); err != nil {
+		return nil, fmt.Errorf("the safety snapshot of the target has no place: %w", err)
+	}
+	plan := &plannedSafety{Location: guard.Depot.Location(name)}
+	if guard.To != nil {
+		plan.Encryption = guard.To.String()
+	}
+	return plan, nil
+}
+
+func writeSafety(w io.Writer, s *plannedSafety) {
+	how := ""
+	if s.Encryption != "" {
+		how = ", encrypted for " + s.Encryption
+	}
+	fmt.Fprintf(w, "\nBefore, the target's state is saved%s, unless it is empty\n  %s\n", how, printable(s.Location))
 }
 
 func writeOrigin(w io.Writer, o *restore.Origin) {

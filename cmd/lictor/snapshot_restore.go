@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +25,10 @@ import (
 type snapshotRestore struct {
 	*program
 	connection
+	storeFlags
+	choiceFlags
+	safetyFlags
+	compareFlags
 	keyFlags
 	options  restore.Options
 	dryRun   bool
@@ -37,10 +40,25 @@ func newSnapshotRestore(p *program) cli.Command {
 	c := &snapshotRestore{program: p}
 	return &leaf{
 		program: p,
-		manual: manual{
-			synopsis: "Restores a snapshot of server state",
-			usage:    "snapshot restore [options] FILE",
-			about: `
+		manual:  restoreManual,
+		groups: []optionGroup{
+			c.serverOptions(), options("Command Options", c.define), options("Store Options", func(fs *flag.FlagSet) {
+				c.storeFlags.define(fs)
+				c.choiceFlags.define(fs)
+			}),
+			options("Safety Snapshot Options", c.safetyFlags.define), options("Comparison Options", c.compareFlags.define),
+			options("Decryption Options", c.keyFlags.define),
+		},
+		execute: c.run,
+	}
+}
+
+var restoreManual = manual{
+	synopsis: "Restores a snapshot of server state",
+	usage: `snapshot restore [options] FILE
+       {program} snapshot restore [options] -store=STORE ID|latest
+       {program} snapshot restore [options] -store=STORE -at=TIME`,
+	about: `
 Replaces the whole state of a datacenter by that of a snapshot. It does not
 ask.
 
@@ -57,11 +75,40 @@ What that will be is told on standard error after the restore. -dry-run tells
 it before, with what is in the snapshot and what it would replace, and sends
 nothing.
 
-With ACLs enabled the token needs acl:write.`,
-			examples: `
+Out of a store of the snapshot agent comes a backup by its ID, the latest that
+is not bad, or with -at the newest that is not bad of a state of that time or
+before. It is compared with its entry. Of several stores that have it the
+first that can give it does; another backup is never taken in its place. The
+target is the cluster that the HTTP API options and the environment name, also
+with -config-file.
+
+Then the state of the target is saved before it is replaced, beside the
+backup, unless it holds nothing but what a new cluster writes by itself;
+without such a safety snapshot nothing is restored, unless -no-safety. If the
+backup is encrypted, or the configuration encrypts, so is the safety snapshot.
+It is restored like the others, by its name. Nobody deletes it but you.
+
+Afterwards the target is compared with the snapshot, object by object. What
+was written since the restore, and what the cluster removes by itself, is
+named, and is no difference. With FILE there is a safety snapshot with
+-safety-file only, and a comparison with -compare.
+
+With ACLs enabled the token needs acl:write, and after the restore, too, for
+the comparison; -token-after names the one to use then.`,
+	examples: `
     $ {program} snapshot restore -dry-run backup.snap
     $ {program} snapshot restore backup.snap
     $ {program} snapshot restore -identity=key.txt backup.snap.age
+
+The newest backup in a store, that of yesterday at noon, and one by its ID:
+
+    $ {program} snapshot restore -store=/srv/snapshots latest
+    $ {program} snapshot restore -store=/srv/snapshots -at=2026-11-21T12:00:00Z
+    $ {program} snapshot restore -config-file=agent.json 1479360073448728784
+
+A file, with a way back and a comparison:
+
+    $ {program} snapshot restore -safety-file=before.snap -compare backup.snap
 
 A snapshot of a Consul before 1.4 with ACLs, into one of today:
 
@@ -70,16 +117,11 @@ A snapshot of a Consul before 1.4 with ACLs, into one of today:
 A snapshot with records that only the target knows:
 
     $ {program} snapshot restore -allow-types=64,70 backup.snap`,
-			status: []exitStatus{
-				{0, "the snapshot is restored; with -dry-run: it could be sent"},
-				{1, "wrong arguments, the snapshot is refused, or it was not restored"},
-			},
-		},
-		groups: []optionGroup{
-			c.serverOptions(), options("Command Options", c.define), options("Decryption Options", c.keyFlags.define),
-		},
-		execute: c.run,
-	}
+	status: []exitStatus{
+		{0, "the snapshot is restored, and the target equal to it if that was\n       compared; with -dry-run: it could be sent"},
+		{1, "wrong arguments, the snapshot is refused, there is no safety\n       snapshot, or it was not restored"},
+		{2, "the snapshot is restored, but the target differs from it, or could\n       not be compared"},
+	},
 }
 
 func (c *snapshotRestore) define(fs *flag.FlagSet) {
@@ -89,8 +131,46 @@ func (c *snapshotRestore) define(fs *flag.FlagSet) {
 	fs.BoolVar(&c.options.DropLegacyACL, "drop-legacy-acl", false,
 		"Leave out the records of the ACL system of Consul 1.3 and before (types 4 and 11), which no Consul since 1.15 restores. "+
 			"Tokens of that system are gone afterwards.")
-	fs.BoolVar(&c.dryRun, "dry-run", false, "Send nothing, but tell what a restore would do.")
+	fs.BoolVar(&c.dryRun, "dry-run", false, "Send and write nothing, but tell what a restore would do.")
 	fs.StringVar(&c.format, "format", "pretty", "The output `format`: pretty or json.")
+}
+
+// choiceFlags say which backup of a store is meant.
+type choiceFlags struct {
+	at time.Time
+}
+
+func (f *choiceFlags) define(fs *flag.FlagSet) {
+	fs.Func("at", "Instead of an ID: the newest backup that is not bad whose state had been saved at this `time` or before; "+
+		"RFC 3339, such as 2026-11-21T17:00:00Z.", func(value string) (err error) {
+		if f.at, err = time.Parse(time.RFC3339, value); err != nil {
+			return errors.New("it must be a time as RFC 3339 has it, such as 2026-11-21T17:00:00Z")
+		}
+		if f.at.IsZero() {
+			return errors.New("there are no backups of the year 1")
+		}
+		return nil
+	})
+}
+
+// compareFlags say whether the target is compared with what was restored, and who asks for its state then.
+type compareFlags struct {
+	compare        *bool // nil: as is usual
+	tokenAfter     string
+	tokenAfterFile string
+}
+
+func (f *compareFlags) define(fs *flag.FlagSet) {
+	fs.BoolFunc("compare",
+		"Compare the target with the snapshot after the restore. This is the default with a store; -compare=false turns it off.",
+		func(value string) error {
+			on, err := strconv.ParseBool(value)
+			f.compare = &on
+			return err
+		})
+	fs.StringVar(&f.tokenAfter, "token-after", "", "The ACL token for the comparison, as a `value`, if the one that restores is not in the "+
+		"snapshot. Other users of this machine can see it in the list of processes; -token-after-file keeps it from them.")
+	fs.StringVar(&f.tokenAfterFile, "token-after-file", "", "A `file` that holds the ACL token for the comparison.")
 }
 
 // typeList is a flag that lists record types by number.
@@ -120,18 +200,31 @@ func (l *typeList) Set(value string) error {
 }
 
 func (c *snapshotRestore) run(args []string) int {
-	if err := oneFile(args); err != nil {
-		return c.fail("%s", err)
+	if !c.storeFlags.given() {
+		if err := oneFile(args); err != nil {
+			return c.fail("%s", err)
+		}
 	}
 	if c.format != "pretty" && c.format != "json" {
 		return c.fail("Error restoring snapshot: Unknown format: %s", c.format)
+	}
+	if err := c.checkFlags(args); err != nil {
+		return c.fail("Error restoring snapshot: %s", err)
 	}
 	c.warnStaleWrite(c.program)
 	target, err := c.target()
 	if err != nil {
 		return c.fail("Error connecting to Consul agent: %s", err)
 	}
-	snapshot, err := c.open(args[0])
+	if c.storeFlags.given() {
+		return c.fromStores(args, target)
+	}
+	return c.fromFile(args[0], target)
+}
+
+// fromFile restores a file.
+func (c *snapshotRestore) fromFile(path string, target *restore.Cluster) int {
+	snapshot, err := c.open(path)
 	var sealed *sealedError
 	switch {
 	case errors.As(err, &sealed):
@@ -148,19 +241,7 @@ func (c *snapshotRestore) run(args []string) int {
 		return c.refuse(err)
 	}
 	defer plan.Close()
-	c.announce(plan)
-	if c.dryRun {
-		return c.preview(ctx, plan, target)
-	}
-	checked := time.Now()
-	live, err := target.Live(ctx) // before the token that asks is replaced, too
-	if err != nil && context.Cause(ctx) != nil {
-		return c.refuse(context.Cause(ctx))
-	}
-	if err := plan.Send(ctx, target, progress.New(c.err)); err != nil {
-		return c.refuse(err)
-	}
-	return c.report(plan, live, began, checked)
+	return c.carryOut(ctx, &restoring{plan: plan, target: target, began: began})
 }
 
 // open opens the file. Signals are not caught yet: reading a pipe may take its
@@ -214,13 +295,18 @@ func (c *snapshotRestore) target() (*restore.Cluster, error) {
 // refuse prints an error and the advice that comes with it.
 func (c *snapshotRestore) refuse(err error) int {
 	c.fail("Error restoring snapshot: %s", err)
+	c.hint(err)
+	return 1
+}
+
+// hint prints the advice that comes with an error.
+func (c *snapshotRestore) hint(err error) {
 	var hint *restore.HintError
 	if errors.As(err, &hint) {
 		for _, text := range hint.Hints {
 			c.tell("Hint: %s", text)
 		}
 	}
-	return 1
 }
 
 // note warns, and keeps the warning for the result.
@@ -248,51 +334,4 @@ func (c *snapshotRestore) announce(p *restore.Plan) {
 	case c.options.DropLegacyACL:
 		c.note("-drop-legacy-acl has no effect: the snapshot holds no records of the ACL system of Consul 1.3 and before")
 	}
-}
-
-// restoredSnapshot is the result as JSON. Durations are in seconds.
-type restoredSnapshot struct {
-	Restored     bool
-	ID           string
-	Index        uint64 // of the snapshot
-	Term         uint64
-	Size         int64  // of the records that were sent
-	Bytes        int64  // that were sent
-	SHA256       string // of what was sent
-	Records      map[string]int64
-	AllowedTypes map[record.Type]int64 // records let through, by type
-	DroppedTypes map[record.Type]int64 // records left out, by type
-	Aftermath    *restore.Aftermath
-	Warnings     []string
-	Durations    struct{ Check, Send, Total float64 }
-}
-
-// report tells the result: on standard output in Consul's words, and what of it will not last, for people, beside it.
-func (c *snapshotRestore) report(p *restore.Plan, live []string, began, checked time.Time) int {
-	aftermath := p.Aftermath(live)
-	if c.format != "json" {
-		c.say("Restored snapshot")
-		if aftermath.Loses() {
-			writeAftermath(c.err, aftermath)
-		}
-		return 0
-	}
-	r, m := p.Report, p.Report.Meta
-	result := &restoredSnapshot{
-		Restored: true, ID: m.ID, Index: m.Index, Term: m.Term, Size: r.StateSize, Bytes: r.Bytes,
-		SHA256: hex.EncodeToString(r.SHA256[:]), Records: r.Records(),
-		AllowedTypes: counts(p.Allowed), DroppedTypes: counts(p.Dropped), Aftermath: aftermath, Warnings: append([]string{}, c.warnings...),
-	}
-	now := time.Now()
-	result.Durations.Check = seconds(checked.Sub(began))
-	result.Durations.Send = seconds(now.Sub(checked))
-	result.Durations.Total = seconds(now.Sub(began))
-	return c.sayJSON(c.say, result)
-}
-
-// counts is never null in JSON.
-func counts(m map[record.Type]int64) map[record.Type]int64 {
-	out := map[record.Type]int64{}
-	maps.Copy(out, m)
-	return out
 }

@@ -201,3 +201,18 @@ func TestUnixSocket(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestReplicatesACLs(t *testing.T) {
+	for answer, want := range map[string]bool{`{"Enabled":true,"Running":false}`: true, `{"Enabled":false}`: false, "nonsense": false, "": false} {
+		c := cluster(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/v1/acl/replication" || answer == "" {
+				http.NotFound(w, r)
+				return
+			}
+			io.WriteString(w, answer)
+		}, nil)
+		if got := c.ReplicatesACLs(t.Context()); got != want {
+			t.Errorf("%q: %t", answer, got)
+		}
+	}
+}

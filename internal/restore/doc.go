@@ -12,5 +12,16 @@
 // [Plan.Preview] tells beforehand what a restore would replace, and [Plan.Aftermath] what the cluster will do to the restored state by
 // itself.
 //
-// Memory does not grow with the size of the archive, but with the number of its nodes, services and sessions.
+// # Out of a store, and back
+//
+// [Fetch] gets a backup out of stores: a private copy that was compared with its entry, decrypted and checked like a file. Another backup
+// is never taken in its place.
+//
+// [Run] is a whole restore: the safety snapshot of the target ([Guard]), the upload, and the comparison of the target with what was sent.
+// Without the safety snapshot that was asked for nothing is sent; it is whole, read back and compared, or nothing of it is there.
+// Only of a target that holds nothing but what a newborn cluster writes by itself none is kept. Once the archive has been restored, no
+// error says that it was not: what could not be compared is told in the [Outcome].
+//
+// Memory does not grow with the size of the archive, but with the number of its nodes, services and sessions; that of a comparison, with
+// the number of objects if there are differences.
 package restore

@@ -102,6 +102,14 @@ func (c *Cluster) Live(ctx context.Context) ([]string, error) {
 	return c.live(new(api.QueryOptions).WithContext(ctx))
 }
 
+// ReplicatesACLs asks whether the cluster takes its ACLs over from another datacenter.
+func (c *Cluster) ReplicatesACLs(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	status, _, err := c.Client.ACL().Replication(new(api.QueryOptions).WithContext(ctx))
+	return err == nil && status.Enabled
+}
+
 // live asks for the nodes whose agents are alive. Servers too old for the filter send all checks.
 func (c *Cluster) live(q *api.QueryOptions) ([]string, error) {
 	filtered := *q

@@ -18,6 +18,14 @@ type Copies struct {
 	Sources []*Source // all of one ID, in the order of the stores
 	// Unlisted are the errors of stores that could not be listed. There may be a newer backup in them.
 	Unlisted []error
+
+	shelves []shelf // the stores that could be listed
+}
+
+// A shelf is a store with what it held.
+type shelf struct {
+	store     blobstore.Store
+	inventory *inventory.Inventory
 }
 
 // patience is how long the other stores have for their answer once one of them has it. Tests shorten it.
@@ -26,12 +34,21 @@ var patience = 30 * time.Second
 // errSlow ends the listing of a store that others are not to wait for.
 var errSlow = errors.New("it did not answer while another store did")
 
-// FindCopies looks for the backup with an ID, or for [Latest], in several stores: a destination that was down for a while lacks the newest
-// ones. One that hangs does not hold up the others for ever. The error wraps [ErrNone] if none of the stores that could be listed has it.
+// FindCopies looks for the backup with an ID, or for [Latest], in several stores: see [Choose].
 func FindCopies(ctx context.Context, stores []blobstore.Store, idOrLatest, cluster string) (*Copies, error) {
+	return Choose(ctx, stores, Choice{ID: idOrLatest, Cluster: cluster})
+}
+
+// Choose looks for a backup in several stores: a destination that was down for a while lacks the newest ones. One that hangs does not
+// hold up the others for ever. The error wraps [ErrNone] if none of the stores that could be listed has it; the result then tells of
+// those that could not.
+func Choose(ctx context.Context, stores []blobstore.Store, choice Choice) (*Copies, error) {
 	out, all := new(Copies), []*Source{}
 	var missing []error
-	for i, f := range findInAll(ctx, stores, idOrLatest, cluster) {
+	for i, f := range findInAll(ctx, stores, choice.in) {
+		if f.inventory != nil {
+			out.shelves = append(out.shelves, shelf{stores[i], f.inventory})
+		}
 		switch {
 		case f.unlisted != nil:
 			out.Unlisted = append(out.Unlisted, f.unlisted)
@@ -44,14 +61,12 @@ func FindCopies(ctx context.Context, stores []blobstore.Store, idOrLatest, clust
 		}
 	}
 	if len(all) == 0 {
-		return out, errors.Join(append(missing, out.Unlisted...)...)
+		return out, errors.Join(append(out.tooEarly(choice, missing), out.Unlisted...)...)
 	}
-	if err := oneCluster(all, idOrLatest, cluster); err != nil {
+	if err := choice.oneCluster(all); err != nil {
 		return out, err
 	}
-	newest := slices.MaxFunc(all, func(a, b *Source) int {
-		return inventory.IDTime(a.Backup.ID).Compare(inventory.IDTime(b.Backup.ID))
-	})
+	newest := slices.MaxFunc(all, func(a, b *Source) int { return choice.compare(a.Backup, b.Backup) })
 	for _, s := range all {
 		if s.Backup.ID == newest.Backup.ID {
 			out.Sources = append(out.Sources, s)
@@ -62,13 +77,14 @@ func FindCopies(ctx context.Context, stores []blobstore.Store, idOrLatest, clust
 
 // finding is what one store says.
 type finding struct {
-	backup   *inventory.Backup
-	err      error // of [Find]
-	unlisted error
+	inventory *inventory.Inventory
+	backup    *inventory.Backup
+	err       error // of the search
+	unlisted  error
 }
 
 // findInAll asks all stores at once.
-func findInAll(ctx context.Context, stores []blobstore.Store, idOrLatest, cluster string) []finding {
+func findInAll(ctx context.Context, stores []blobstore.Store, find func(*inventory.Inventory) (*inventory.Backup, error)) []finding {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	found := make([]finding, len(stores))
@@ -84,7 +100,8 @@ func findInAll(ctx context.Context, stores []blobstore.Store, idOrLatest, cluste
 				found[i].unlisted = err
 				return
 			}
-			found[i].backup, found[i].err = Find(inv, idOrLatest, cluster)
+			found[i].inventory = inv
+			found[i].backup, found[i].err = find(inv)
 			if found[i].err == nil {
 				first.Do(func() {
 					slow := time.AfterFunc(patience, func() { cancel(errSlow) })
@@ -97,18 +114,39 @@ func findInAll(ctx context.Context, stores []blobstore.Store, idOrLatest, cluste
 	return found
 }
 
-// oneCluster fails if the newest backups of several clusters were found and none of them was asked for.
-func oneCluster(all []*Source, idOrLatest, cluster string) error {
-	if idOrLatest != Latest || cluster != "" {
+// Before is the newest good backup of the same cluster that is older than the one that was found, nil if there is none.
+func (c *Copies) Before() *Source {
+	if len(c.Sources) == 0 || c.Sources[0].Backup.Entry == nil {
 		return nil
 	}
-	var names []string
-	for _, s := range all {
-		names = append(names, s.Backup.Entry.Cluster)
+	found := c.Sources[0].Backup
+	var best *Source
+	for _, s := range c.shelves {
+		for i := range s.inventory.Backups {
+			b := &s.inventory.Backups[i]
+			older := b.Good() && b.Entry.Cluster == found.Entry.Cluster && byID(b, found) < 0
+			if older && (best == nil || byID(best.Backup, b) < 0) {
+				best = &Source{s.store, b}
+			}
+		}
 	}
-	slices.Sort(names)
-	if names = slices.Compact(names); len(names) > 1 {
-		return severalClusters(names)
+	return best
+}
+
+// Collapse tells whether the state of the backup that was found has shrunk by more than most percent, and nobody has accepted that; nil if
+// it has not.
+func (c *Copies) Collapse(most int) *inventory.Collapse {
+	for _, s := range c.shelves {
+		for _, source := range c.Sources {
+			if source.Store != s.store || source.Backup.Entry == nil {
+				continue
+			}
+			for _, lost := range s.inventory.Collapses(source.Backup.Entry.Cluster, most) {
+				if lost.ID == source.Backup.ID {
+					return lost
+				}
+			}
+		}
 	}
 	return nil
 }
