@@ -63,6 +63,9 @@ func (c *snapshotRestore) choose(ctx context.Context, stores []blobstore.Store, 
 		}
 		c.note("%s%s", err, newer)
 	}
+	if newer := copies.Newer(); newer != nil && which == retrieval.Latest {
+		c.note("%s; what is restored is the latest good one", newer)
+	}
 	return copies, nil
 }
 

@@ -303,6 +303,20 @@ func TestRestoreOfDoubtfulBackups(t *testing.T) {
 	})
 }
 
+// The latest good backup is taken where the newest one is bad, but not silently.
+func TestRestoreTellsOfANewerBackup(t *testing.T) {
+	_, second := twoStates(t)
+	entry := filepath.Join("s", "consul-"+second.ID+".snap.json")
+	data, err := os.ReadFile(entry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, entry, []byte(strings.Replace(string(data), `"proof": "proven"`, `"proof": "bad", "reason": "it lost a key"`, 1)))
+	inOrder(t, []step{
+		{"snapshot restore -no-safety -store=s latest", 0, "a newer backup, " + second.ID + " of "}, {"kv get app/a", 0, "1"},
+	})
+}
+
 // A command that is shown can be copied into a shell.
 func TestShellWord(t *testing.T) {
 	for _, word := range []string{"", "a", "/srv/x.snap", "s3://b?region=r&x=y", "it's", "$HOME", "a b", "'", "*", "\n"} {

@@ -58,6 +58,10 @@ func (a *Agent) firstState(ctx context.Context) (*server.FirstState, error) {
 
 // otherWays says what an operator can do who does not want to wait for a backup that is there and good.
 func (a *Agent) otherWays(err error) string {
+	var several *retrieval.SeveralError
+	if errors.As(err, &several) {
+		return "here it is -restore-cluster"
+	}
 	const empty = "to begin without a backup, start all servers without -restore-from"
 	var bad *retrieval.NotGoodError
 	if errors.As(err, &bad) && bad.Before != nil {
@@ -105,7 +109,7 @@ func (a *Agent) openFirst(ctx context.Context, store blobstore.Store, keys *encr
 		if !isDamage(err) {
 			return err
 		}
-		err = retrieval.NotGood(inv, b, err)
+		err = retrieval.NotGood(inv, b, e.Cluster, err)
 		return fmt.Errorf("%w; %s", err, a.otherWays(err))
 	}}, nil
 }

@@ -79,7 +79,7 @@ func (c Choice) oneCluster(all []*Source) error {
 	}
 	slices.Sort(names)
 	if names = slices.Compact(names); len(names) > 1 {
-		return severalClusters(names)
+		return &SeveralError{names}
 	}
 	return nil
 }

@@ -151,6 +151,27 @@ func (c *Copies) Collapse(most int) *inventory.Collapse {
 	return nil
 }
 
-func severalClusters(names []string) error {
-	return fmt.Errorf("there are backups of several clusters (%s): choose one with -cluster", strings.Join(names, ", "))
+// Newer tells of a newer backup of the same cluster that is not good, and was passed over; nil if there is none.
+func (c *Copies) Newer() error {
+	if len(c.Sources) == 0 || c.Sources[0].Backup.Entry == nil {
+		return nil
+	}
+	found := c.Sources[0].Backup
+	for _, s := range c.shelves {
+		b := candidate(s.inventory, Latest, found.Entry.Cluster)
+		if b == nil || byID(b, found) <= 0 {
+			continue
+		}
+		if fault := faultOf(b); fault != nil {
+			return fmt.Errorf("%s: a newer backup, %s of %s, cannot be taken: %w", s.store, b.ID, stamp(b.Time()), fault)
+		}
+	}
+	return nil
+}
+
+// A SeveralError says that nobody has told which cluster is meant, and that there are several.
+type SeveralError struct{ Clusters []string }
+
+func (e *SeveralError) Error() string {
+	return fmt.Sprintf("there are backups of several clusters (%s): choose one with -cluster", strings.Join(e.Clusters, ", "))
 }

@@ -57,7 +57,7 @@ func oneOf(inv *inventory.Inventory, cluster string) (string, error) {
 	}
 	clusters := inv.Clusters()
 	if len(clusters) > 1 {
-		return "", severalClusters(clusters)
+		return "", &SeveralError{clusters}
 	}
 	return strings.Join(clusters, ""), nil
 }

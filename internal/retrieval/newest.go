@@ -2,7 +2,6 @@ package retrieval
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/inventory"
@@ -31,36 +30,33 @@ func (e *NotGoodError) Unwrap() error { return e.Err }
 // entry that cannot be read is a *[NotGoodError], where [Find] takes the one before it. An agent asks for it, at whom nobody looks. The cluster may be empty if the store has
 // backups of one only. Archives without an entry are nobody's, and not taken.
 func Newest(inv *inventory.Inventory, idOrLatest, cluster string) (*inventory.Backup, error) {
-	if cluster == "" {
-		clusters := inv.Clusters()
-		if len(clusters) > 1 {
-			return nil, fmt.Errorf("there are backups of several clusters (%s): choose one with -restore-cluster", strings.Join(clusters, ", "))
-		}
-		cluster = strings.Join(clusters, "")
+	cluster, err := oneOf(inv, cluster)
+	if err != nil {
+		return nil, err
 	}
 	b := candidate(inv, idOrLatest, cluster)
 	switch {
 	case b == nil && idOrLatest == Latest:
-		return nil, fmt.Errorf("%w: the store has no backup%s; archives without an entry are taken after `snapshot adopt`", ErrNone, ofCluster(cluster))
+		return nil, noGood(cluster)
 	case b == nil:
-		return nil, fmt.Errorf("%w: no backup%s has the ID %q; `snapshot list` shows what there is", ErrNone, ofCluster(cluster), idOrLatest)
+		return nil, notThere(inv, idOrLatest)
 	}
 	if fault := faultOf(b); fault != nil {
-		return nil, NotGood(inv, b, fault)
+		return nil, NotGood(inv, b, cluster, fault)
 	}
 	return b, nil
 }
 
-// NotGood is the error of a backup that was found not to be good.
-func NotGood(inv *inventory.Inventory, b *inventory.Backup, fault error) error {
-	return &NotGoodError{ID: b.ID, Time: b.Time(), Err: fault, Before: before(inv, b)}
-}
-
-func ofCluster(name string) string {
-	if name == "" {
-		return ""
+// NotGood is the error of a backup of a cluster that was found not to be good.
+func NotGood(inv *inventory.Inventory, b *inventory.Backup, cluster string, fault error) error {
+	e := &NotGoodError{ID: b.ID, Time: b.Time(), Err: fault}
+	for _, older := range good(inv, cluster) { // newest first
+		if byID(older, b) < 0 {
+			e.Before = older
+			break
+		}
 	}
-	return fmt.Sprintf(" of cluster %q", name)
+	return e
 }
 
 // candidate is the backup that is asked for, good or not. What was set aside as bad counts, and so does an entry that cannot be read: it may
@@ -76,7 +72,7 @@ func candidate(inv *inventory.Inventory, idOrLatest, cluster string) *inventory.
 			if idOrLatest == b.ID {
 				return b
 			}
-			if newest == nil || inventory.IDTime(b.ID).After(inventory.IDTime(newest.ID)) {
+			if newest == nil || byID(b, newest) > 0 {
 				newest = b
 			}
 		}
@@ -100,15 +96,4 @@ func faultOf(b *inventory.Backup) error {
 		return fmt.Errorf("its archive is gone")
 	}
 	return fmt.Errorf("its archive has %d bytes, and its entry says %d", b.Size, b.Entry.Size)
-}
-
-// before is the newest good backup of the same cluster that is older.
-func before(inv *inventory.Inventory, b *inventory.Backup) *inventory.Backup {
-	for i := range inv.Backups {
-		older := &inv.Backups[i]
-		if older.Good() && inventory.IDTime(older.ID).Before(inventory.IDTime(b.ID)) && (b.Entry == nil || older.Entry.Cluster == b.Entry.Cluster) {
-			return older
-		}
-	}
-	return nil
 }
