@@ -27,10 +27,10 @@ const listingTime = 2 * time.Minute
 type origin struct {
 	Store    string    `json:"store"` // where the archive was
 	ID       string    `json:"id"`
-	Cluster  string    `json:"cluster"`
-	Index    uint64    `json:"index"`
-	SHA256   string    `json:"sha256"`
-	Proof    string    `json:"proof"`
+	Cluster  string    `json:"cluster,omitempty"` // this, and what follows, of the entry
+	Index    uint64    `json:"index,omitempty"`
+	SHA256   string    `json:"sha256,omitempty"`
+	Proof    string    `json:"proof,omitempty"`
 	Started  time.Time `json:"started"`  // the backup
 	Restored time.Time `json:"restored"` // when this was read
 	Server   string    `json:"server"`   // the leader
@@ -81,27 +81,20 @@ func (a *Agent) openFirst(ctx context.Context, store blobstore.Store, keys *encr
 	if err != nil {
 		return nil, err
 	}
-	e := b.Entry
-	if e.Datacenter != "" && e.Datacenter != a.config.Datacenter {
-		return nil, fmt.Errorf("backup %s is of datacenter %q, and this is %q", b.ID, e.Datacenter, a.config.Datacenter)
-	}
-	if e.Proof != inventory.Proven {
-		a.log.Warn("the backup is not proven", "id", b.ID, "reason", e.Reason)
+	if err := a.suits(b); err != nil {
+		return nil, err
 	}
 	from := &backup.Decrypted{Source: &retrieval.Source{Store: store, Backup: b}, Keys: keys}
-	if e.Encryption != nil {
-		from.Recipients = e.Encryption.Recipients
+	if b.Entry != nil && b.Entry.Encryption != nil {
+		from.Recipients = b.Entry.Encryption.Recipients
 	}
 	stream, err := from.Snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
 	a.log.Info("reading the backup", "id", b.ID, "taken", b.Time().UTC().Format(time.RFC3339), "age", time.Since(b.Time()).Round(time.Second),
-		"index", e.Index, "proof", e.Proof, "bytes", e.Size)
-	record, err := json.Marshal(&origin{
-		Store: store.Location(b.Name), ID: b.ID, Cluster: e.Cluster, Index: e.Index, SHA256: e.SHA256, Proof: string(e.Proof),
-		Started: b.Time(), Restored: time.Now().UTC(), Server: a.config.NodeName,
-	})
+		"bytes", b.Size)
+	record, err := json.Marshal(a.originOf(store, b))
 	if err != nil {
 		return nil, errors.Join(err, stream.Body.Close())
 	}
@@ -109,9 +102,38 @@ func (a *Agent) openFirst(ctx context.Context, store blobstore.Store, keys *encr
 		if !isDamage(err) {
 			return err
 		}
-		err = retrieval.NotGood(inv, b, e.Cluster, err)
+		err = retrieval.NotGood(inv, b, clusterOf(b), err)
 		return fmt.Errorf("%w; %s", err, a.otherWays(err))
 	}}, nil
+}
+
+// suits tells whether a backup can be this datacenter's, and warns of what is not known of it.
+func (a *Agent) suits(b *inventory.Backup) error {
+	e := b.Entry
+	switch {
+	case e == nil:
+		a.log.Warn("the archive has no entry: there is nothing to compare it with", "id", b.ID)
+	case e.Datacenter != "" && e.Datacenter != a.config.Datacenter:
+		return fmt.Errorf("backup %s is of datacenter %q, and this is %q", b.ID, e.Datacenter, a.config.Datacenter)
+	case e.Proof != inventory.Proven:
+		a.log.Warn("the backup is not proven", "id", b.ID, "reason", e.Reason)
+	}
+	return nil
+}
+
+func clusterOf(b *inventory.Backup) string {
+	if b.Entry == nil {
+		return ""
+	}
+	return b.Entry.Cluster
+}
+
+func (a *Agent) originOf(store blobstore.Store, b *inventory.Backup) *origin {
+	o := &origin{Store: store.Location(b.Name), ID: b.ID, Started: b.Time(), Restored: time.Now().UTC(), Server: a.config.NodeName}
+	if e := b.Entry; e != nil {
+		o.Cluster, o.Index, o.SHA256, o.Proof = e.Cluster, e.Index, e.SHA256, string(e.Proof)
+	}
+	return o
 }
 
 // isDamage tells whether an error says that an archive is not what it should be, and not that it could not be read.

@@ -187,7 +187,7 @@ func TestEveryAgentTellsWhyNot(t *testing.T) {
 	for _, n := range c.nodes {
 		eventually(t, n.name+" tells the reason", func() (bool, any) {
 			a := n.get(kvKey)
-			return a.status == http.StatusInternalServerError && strings.Contains(a.body, "the store has no backup"), a
+			return a.status == http.StatusInternalServerError && strings.Contains(a.body, "the store has no good backup"), a
 		})
 	}
 	b.keep(t, newerID, "consul-1.21.4/kv.snap", nil)
@@ -222,7 +222,7 @@ func TestClusterDoesNotRise(t *testing.T) {
 			func(t *testing.T, b *bucket) {
 				b.put(t, "consul-"+olderID+".snap", golden.Read(t, "consul-1.21.4/kv.snap"))
 			}, nil,
-			[]string{"the store has no backup", "snapshot adopt"},
+			[]string{"the store has no good backup", "snapshot adopt"},
 			func(t *testing.T, b *bucket) { b.keep(t, newerID, "consul-1.21.4/kv.snap", nil) },
 		},
 		"the latest is damaged": {
@@ -333,6 +333,9 @@ func TestClusterRisesFrom(t *testing.T) {
 		"an unproven one": {func(t *testing.T, b *bucket) {
 			b.keep(t, newerID, "consul-1.21.4/kv.snap", func(e *inventory.Entry) { e.Proof, e.ProvenAt, e.Reason = inventory.Unproven, nil, "no memory" })
 		}, nil},
+		"one without an entry": {func(t *testing.T, b *bucket) {
+			b.put(t, "consul-"+newerID+".snap", golden.Read(t, "consul-1.21.4/kv.snap"))
+		}, []string{"-restore-backup=" + newerID}},
 		"an encrypted one": {func(t *testing.T, b *bucket) { b.keepFor(t, newerID, "consul-1.21.4/kv.snap", forKey, nil) }, []string{"-restore-identity=" + key}},
 	} {
 		t.Run(name, func(t *testing.T) {

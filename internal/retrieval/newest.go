@@ -28,7 +28,7 @@ func (e *NotGoodError) Unwrap() error { return e.Err }
 
 // Newest returns the backup with an ID, or for [Latest] the newest one of a cluster, whatever is known of it: one that is bad, lost or has an
 // entry that cannot be read is a *[NotGoodError], where [Find] takes the one before it. An agent asks for it, at whom nobody looks. The cluster may be empty if the store has
-// backups of one only. Archives without an entry are nobody's, and not taken.
+// backups of one only. An archive without an entry is nobody's: it is taken by its ID only.
 func Newest(inv *inventory.Inventory, idOrLatest, cluster string) (*inventory.Backup, error) {
 	cluster, err := oneOf(inv, cluster)
 	if err != nil {
@@ -66,7 +66,7 @@ func candidate(inv *inventory.Inventory, idOrLatest, cluster string) *inventory.
 	for _, list := range [][]inventory.Backup{inv.Backups, inv.Bad} {
 		for i := range list {
 			b := &list[i]
-			if b.Entry == nil && b.EntryError == nil || b.Entry != nil && b.Entry.Cluster != cluster {
+			if b.Foreign() && idOrLatest != b.ID || b.Entry != nil && b.Entry.Cluster != cluster {
 				continue
 			}
 			if idOrLatest == b.ID {
@@ -86,7 +86,7 @@ func candidate(inv *inventory.Inventory, idOrLatest, cluster string) *inventory.
 // faultOf tells why a backup is not good; nil if it is.
 func faultOf(b *inventory.Backup) error {
 	switch {
-	case b.Good():
+	case b.Good() || b.Foreign():
 		return nil
 	case b.EntryError != nil:
 		return fmt.Errorf("its entry cannot be used: %w", b.EntryError)
