@@ -24,13 +24,13 @@ race: ## run the tests of internal packages under the race detector
 	scripts/race
 
 heavy: ## run the tests that take minutes, shortened
-	LICTOR_SOAK=short go test -tags heavy -p 1 -count 1 -timeout 20m ./...
+	LICTOR_SOAK=short scripts/heavy all
 
 api-suite: ## run the tests of Consul's Go client against lictor
 	scripts/api-suite -failures
 
 soak: ## run the tests that take hours, in full
-	LICTOR_SOAK=full go test -tags heavy -p 1 -count 1 -timeout 3h ./...
+	LICTOR_SOAK=full scripts/heavy all
 
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
