@@ -135,10 +135,19 @@ func (d *decoder) block(block, shown string, raw map[string]any, into values) {
 	}
 }
 
-// destinations decodes the object backup_destinations. An object where a list should be counts as a list of one.
+// destinations decodes the object backup_destinations.
 func (d *decoder) destinations(at string, raw map[string]any) (list []destination) {
+	d.lists(at, raw, append([]string{localBlock}, remoteBlocks...), func(block string, set values, name string) {
+		list = append(list, destination{block, set, name})
+	})
+	return list
+}
+
+// lists decodes an object that has lists of blocks of the kinds that are known, and calls add for each block. An object where a list should be
+// counts as a list of one.
+func (d *decoder) lists(at string, raw map[string]any, known []string, add func(block string, set values, name string)) {
 	for _, field := range d.fields(at, raw) {
-		if field.name != localBlock && !slices.Contains(remoteBlocks, field.name) {
+		if !slices.Contains(known, field.name) {
 			d.fault("invalid config key %s", field.shown)
 			continue
 		}
@@ -154,11 +163,10 @@ func (d *decoder) destinations(at string, raw map[string]any) (list []destinatio
 			if m, ok := d.object(name, item); ok {
 				set := values{}
 				d.block(field.name, name, m, set)
-				list = append(list, destination{field.name, set, name + " in " + d.path})
+				add(field.name, set, name+" in "+d.path)
 			}
 		}
 	}
-	return list
 }
 
 // leaf decodes the value of a key. A null counts as not there.

@@ -86,29 +86,9 @@ type hook struct {
 	name  string // for messages
 }
 
-// hooks decodes the object hooks. As with destinations, an object where a list should be counts as a list of one.
+// hooks decodes the object hooks.
 func (d *decoder) hooks(at string, raw map[string]any) (list []hook) {
-	for _, field := range d.fields(at, raw) {
-		if !slices.Contains(hookBlocks, field.name) {
-			d.fault("invalid config key %s", field.shown)
-			continue
-		}
-		if field.raw == nil {
-			continue
-		}
-		items, ok := asList(field.raw)
-		if !ok {
-			items = []any{field.raw}
-		}
-		for i, item := range items {
-			name := fmt.Sprintf("%s[%d]", field.shown, i)
-			if m, ok := d.object(name, item); ok {
-				set := values{}
-				d.block(field.name, name, m, set)
-				list = append(list, hook{field.name, set, name + " in " + d.path})
-			}
-		}
-	}
+	d.lists(at, raw, hookBlocks, func(block string, set values, name string) { list = append(list, hook{block, set, name}) })
 	return list
 }
 
