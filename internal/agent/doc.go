@@ -6,6 +6,8 @@
 // replicated state: it asks servers, about tokens too. Servers send what is for another datacenter to one of its servers (datacenters.go), and
 // take over the ACLs of the primary one (acl_replication.go). What is said over the ports is TLS as far as the configuration says (tls.go).
 //
+// The leader of a new cluster gets the backup that it is to begin with, out of a store, from here (firststate.go).
+//
 // [Open] locks the data directory and settles the node's ID; [Agent.Start] opens everything else, and [Agent.Close] closes it
 // again, in the reverse order. What can be changed while the agent runs, [Agent.Reload] changes; [Agent.Reread] reads the configuration
 // again before, for a signal, a client, or a change of the files under auto_reload_config. [Agent.Leaving] tells that a client wants the

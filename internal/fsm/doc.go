@@ -9,5 +9,6 @@
 // restored archive's was.
 //
 // A restore is several entries: one begins it, others carry the archive in pieces, and one commits it (restore.go). So it happens on every server
-// or on none.
+// or on none. One that is the first state of a new cluster is committed only if nothing has been written before; whether that is so every server
+// knows by itself, also from Raft's snapshots.
 package fsm

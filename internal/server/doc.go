@@ -27,12 +27,15 @@
 //
 // # Start
 //
+// A log whose process died after it had filled a segment, and before that was noted, gets the note (sealedtail.go).
+//
 // A log that begins behind the newest snapshot which can be read is refused: what came between is lost, and going on would hide it. The
 // term of a bootstrap that was killed, without any entry or snapshot, is taken back; a later one is a promise to other servers, and stays.
 //
 // A server without state becomes a cluster of its own or, with AwaitCluster, waits until the leader of one takes it in. With
 // BootstrapExpect it waits for so many servers that expect the same number; all of them make the same configuration, unless one is in a
-// cluster already. A peers.json, which an operator writes after the loss of a quorum, is taken over before Raft opens.
+// cluster already. With FirstState the leader of a cluster in which nothing was ever written brings a backup into the log before it writes
+// anything, and serves nothing before (firststate.go). A peers.json, which an operator writes after the loss of a quorum, is taken over before Raft opens.
 //
 // # Members
 //

@@ -212,3 +212,24 @@ func TestClusterWithStateNeedsNoFirst(t *testing.T) {
 		t.Error("it was asked for")
 	}
 }
+
+// Beside another cluster in the pool none begins with a backup, nor while it is not known whether there is one.
+func TestNoFirstStateBesideAnotherCluster(t *testing.T) {
+	s := found(t, 2, nil).leader().Server
+	if err := s.alone(t.Context()); err != nil {
+		t.Errorf("among its own: %v", err)
+	}
+	for name, c := range map[string]struct {
+		fetch func(context.Context, string) ([]string, error)
+		want  string
+	}{
+		"another cluster": {func(context.Context, string) ([]string, error) { return []string{"10.9.9.9:8300"}, nil }, "is in another cluster already (10.9.9.9:8300)"},
+		"not known":       {func(context.Context, string) ([]string, error) { return nil, errors.New("no answer") }, "whether it is in another cluster: no answer"},
+	} {
+		asking := &Server{config: s.config, raft: s.raft}
+		asking.config.FetchPeers = c.fetch
+		if err := asking.alone(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
