@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -38,6 +39,7 @@ type resident struct {
 	log    logText
 
 	address string // of the server while it runs
+	meet    string // whose pool it knows as a whole before its server starts
 }
 
 // logText is what a server logs.
@@ -58,6 +60,12 @@ func (l *logText) has(text string) bool {
 	return strings.Contains(l.text.String(), text)
 }
 
+func (l *logText) all() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 func newDatacenter(t *testing.T) *datacenter {
 	dc := &datacenter{t: t}
 	t.Cleanup(func() {
@@ -66,7 +74,7 @@ func newDatacenter(t *testing.T) *datacenter {
 		}
 		if t.Failed() && os.Getenv("LICTOR_TEST_LOG") != "" {
 			for _, r := range dc.all {
-				t.Logf("%s:\n%s", r.gossip.Name, r.log.text.String())
+				t.Logf("%s:\n%s", r.gossip.Name, r.log.all())
 			}
 		}
 	})
@@ -139,6 +147,11 @@ func (r *resident) tryListen() (err error) {
 	if r.pool, err = gossip.Open(r.gossip); err != nil {
 		r.port.Close()
 		return err
+	}
+	if r.meet != "" {
+		if _, err := r.pool.Join([]string{r.meet}); err != nil {
+			return errors.Join(err, r.pool.Close(), r.port.Close())
+		}
 	}
 	r.config.Pool, r.config.ForceLeave = r.pool, func(name string) error { return r.pool.ForceLeave(name, false) }
 	s, err := New(r.config)

@@ -75,7 +75,9 @@ func TestConflictingExpectations(t *testing.T) {
 			for _, r := range dc.all[:2] {
 				eventually(t, "the conflict in the log", func() bool { return r.log.has(c.want) })
 			}
-			dc.all[2].run()
+			// The last one sees three that agree with each other, and must know of the odd one before it looks.
+			dc.all[2].meet = odd.pool.Self().Addr.String()
+			dc.all[2].listen()
 			eventually(t, "the conflict in the log", func() bool { return dc.all[2].log.has(c.want) })
 			for _, r := range dc.all[:3] {
 				if r.log.has("attempting bootstrap") {
