@@ -253,6 +253,21 @@ func (n *node) must(token, method, path, body string) string {
 	return a.body
 }
 
+// keyring asks all members, which answer by gossip, in a second or so. On a busy machine one may come too late: the same is asked again.
+func (n *node) keyring(method, key string) string {
+	n.cluster.t.Helper()
+	body := ""
+	if key != "" {
+		body = fmt.Sprintf(`{"Key":%q}`, key)
+	}
+	var a answer
+	eventually(n.cluster.t, "all members to answer", func() (bool, any) {
+		a = n.ask("", method, "/v1/operator/keyring", body)
+		return a.ok(""), a
+	})
+	return a.body
+}
+
 // eventually waits until a condition is true. What it returns while it is not is what the failure tells.
 func eventually(t *testing.T, what string, holds func() (bool, any)) {
 	t.Helper()

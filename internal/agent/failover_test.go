@@ -112,13 +112,13 @@ func TestDatacentersTogether(t *testing.T) {
 	}
 	three.sees("/v1/operator/usage?global", `"dc2":{"Services":2,"ServiceInstances":2,`)
 	for _, s := range []struct{ method, key, want string }{{"POST", second, "ab"}, {"PUT", second, "ab"}, {"DELETE", first, "b"}} {
-		three.must("", s.method, "/v1/operator/keyring", fmt.Sprintf(`{"Key":%q}`, s.key))
+		three.keyring(s.method, s.key)
 		list := decode[[]struct {
 			WAN        bool
 			Datacenter string
 			Keys       map[string]int
 			NumNodes   int
-		}](t, two.must("", "GET", "/v1/operator/keyring", ""))
+		}](t, two.keyring("GET", ""))
 		var pools []string
 		for _, p := range list {
 			pools = append(pools, fmt.Sprint(p.WAN, " ", p.Datacenter, " ", letters(t, p.Keys)))
@@ -170,7 +170,7 @@ func TestQueryWhileADatacenterIsLost(t *testing.T) {
 	one.sees("/v1/agent/members?wan=1&filter=Status==4", "s1.dc3")
 	one.must("", "PUT", "/v1/agent/force-leave/s1.dc3?wan=1", "")
 	two.sees("/v1/catalog/datacenters", `["dc2","dc1"]`)
-	one.must("", "POST", "/v1/operator/keyring", fmt.Sprintf(`{"Key":%q}`, second))
+	one.keyring("POST", second)
 	one.must("", "GET", "/v1/operator/usage?global", "")
 	two.leave()
 	one.sees("/v1/agent/members?wan=1&filter=Status==3", "s1.dc2")

@@ -29,26 +29,17 @@ func TestEncryptedCluster(t *testing.T) {
 		}
 		stranger.stop()
 	}
-	// All members answer a question by gossip, in a second or so. On a busy machine one may come too late: the same is asked again.
-	asked := func(n *node, method, body string) (answer string) {
-		eventually(t, "all members to answer", func() (bool, any) {
-			a := n.ask("", method, "/v1/operator/keyring", body)
-			answer = a.body
-			return a.ok(""), a
-		})
-		return answer
-	}
 	follower := c.followers()[0]
 	steps := []struct{ method, key, want string }{
 		{"POST", second, "a4 b4|a4"}, {"PUT", second, "a4 b4|b4"}, {"DELETE", first, "b4|b4"},
 	}
 	for _, s := range steps {
-		asked(follower, s.method, fmt.Sprintf(`{"Key":%q}`, s.key))
+		follower.keyring(s.method, s.key)
 		for _, n := range []*node{follower, c.named("c1"), c.leader()} {
 			list := decode[[]struct {
 				Keys, PrimaryKeys map[string]int
 				WAN               bool
-			}](t, asked(n, "GET", ""))
+			}](t, n.keyring("GET", ""))
 			if len(list) != 1 || letters(t, list[0].Keys)+"|"+letters(t, list[0].PrimaryKeys) != s.want {
 				t.Errorf("%s after %s: %+v", n.name, s.method, list)
 			}
