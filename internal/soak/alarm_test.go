@@ -82,6 +82,13 @@ func (p *postOffice) await(kind string, after time.Time, limit time.Duration) (e
 	return e, err
 }
 
+// count is how often the dead man's switch was requested.
+func (p *postOffice) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.pings)
+}
+
 // lastPing is when the dead man's switch was last requested.
 func (p *postOffice) lastPing() time.Time {
 	p.mu.Lock()
@@ -149,6 +156,15 @@ func newTrial(t *testing.T, change func(*setup)) *trial {
 		backups = 1
 	}
 	tr.says(t, "Saved snapshot", backups, lateness)
+	err := testproc.Eventually(lateness, func() error { // the run of the last one is over then
+		if n := tr.office.count(); n < backups {
+			return fmt.Errorf("%d backups, and the dead man's switch was requested %d times", backups, n)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return tr
 }
 
