@@ -26,8 +26,11 @@ func full(t *testing.T) *state.Store {
 	return store
 }
 
+// resolver is one of the time of the archive, in which a token expires.
 func resolver() *Resolver {
-	return New(Config{Enabled: true, Datacenter: "dc1", NodeName: "n1", Tokens: own(agenttoken.Tokens{agenttoken.AgentRecovery: "recovery"})})
+	r := New(Config{Enabled: true, Datacenter: "dc1", NodeName: "n1", Tokens: own(agenttoken.Tokens{agenttoken.AgentRecovery: "recovery"})})
+	r.now = func() time.Time { return time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC) }
+	return r
 }
 
 // own are an agent's own tokens.
