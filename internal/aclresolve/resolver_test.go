@@ -26,10 +26,10 @@ func full(t *testing.T) *state.Store {
 	return store
 }
 
-// resolver is one of the time of the archive, in which a token expires.
+// resolver is one of the time of the archive.
 func resolver() *Resolver {
 	r := New(Config{Enabled: true, Datacenter: "dc1", NodeName: "n1", Tokens: own(agenttoken.Tokens{agenttoken.AgentRecovery: "recovery"})})
-	r.now = func() time.Time { return time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC) }
+	r.now = func() time.Time { return golden.Saved }
 	return r
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 )
 
 // dir is the project's testdata.
@@ -16,6 +17,9 @@ var dir = func() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Join(filepath.Dir(file), "..", "..", "testdata")
 }()
+
+// Saved is the time of consul-1.21.4/full.snap: a day before one of its tokens expires. Tests that judge tokens stand in it.
+var Saved = time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
 
 // Path returns the path of a file in testdata, such as consul-1.21.4/full.snap.
 func Path(name string) string { return filepath.Join(dir, name) }
