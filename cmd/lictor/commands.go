@@ -38,6 +38,7 @@ var commands = map[string]constructor{
 	"snapshot adopt":                newSnapshotAdopt,
 	"snapshot agent":                newSnapshotAgent,
 	"snapshot decode":               newSnapshotDecode,
+	"snapshot diff":                 newSnapshotDiff,
 	"snapshot get":                  newSnapshotGet,
 	"snapshot inspect":              newSnapshotInspect,
 	"snapshot list":                 newSnapshotList,

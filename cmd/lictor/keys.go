@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/lictor-dr/lictor/internal/archive"
 	"github.com/lictor-dr/lictor/internal/backup"
 	"github.com/lictor-dr/lictor/internal/encryption"
 )
@@ -130,28 +129,6 @@ func (k *keyFlags) decrypt(p *program, from io.Reader) (*backup.Spool, error) {
 		return nil, err
 	}
 	return spooled(plain)
-}
-
-// spooled copies a stream to a private temporary file.
-func spooled(from io.Reader) (*backup.Spool, error) {
-	spool, err := backup.NewSpool()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := io.Copy(spool, from); err != nil {
-		return nil, errors.Join(err, spool.Close())
-	}
-	return spool, nil
-}
-
-// readSpool reads an archive in a spool from its start, each time.
-func readSpool(spool *backup.Spool) readArchive {
-	return func(state archive.StateFunc) (*archive.Result, error) {
-		if _, err := spool.Seek(0, io.SeekStart); err != nil {
-			return nil, err
-		}
-		return archive.Read(spool, state)
-	}
 }
 
 // recipientFlags say whom a snapshot is to be encrypted for.

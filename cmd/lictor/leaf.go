@@ -15,6 +15,7 @@ type leaf struct {
 	manual  manual
 	groups  []optionGroup
 	execute func(args []string) int
+	misuse  int // the exit code if flags do not parse; 0 stands for 1
 }
 
 var _ cli.Command = (*leaf)(nil)
@@ -32,7 +33,8 @@ func (l *leaf) Help() string {
 }
 
 // Run parses args and executes the command. Flags that do not parse are
-// reported with a plain list of the flags there are, exit code 1.
+// reported with a plain list of the flags there are, exit code 1 unless the
+// command has another one for that.
 func (l *leaf) Run(args []string) int {
 	flags := flag.NewFlagSet("", flag.ContinueOnError)
 	flags.SetOutput(l.program.err)
@@ -43,7 +45,7 @@ func (l *leaf) Run(args []string) int {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		return 1
+		return max(1, l.misuse)
 	}
 	return l.execute(flags.Args())
 }

@@ -10,8 +10,6 @@ import (
 	"github.com/hashicorp/cli"
 
 	"github.com/lictor-dr/lictor/internal/archive"
-	"github.com/lictor-dr/lictor/internal/backup"
-	"github.com/lictor-dr/lictor/internal/encryption"
 	"github.com/lictor-dr/lictor/internal/inspect"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/recordjson"
@@ -59,14 +57,11 @@ The names of all keys:
 	}
 }
 
-// readArchive reads a snapshot from its start to its end.
-type readArchive func(archive.StateFunc) (*archive.Result, error)
-
 func (c *snapshotDecode) run(args []string) int {
 	if err := oneFile(args); err != nil {
 		return c.fail("%s", err)
 	}
-	read, stop, err := c.open(args[0])
+	read, stop, err := c.openArchive(c.program, args[0])
 	var badMeta *archive.RawMetaError
 	var sealed *sealedError
 	switch {
@@ -96,42 +91,6 @@ func (c *snapshotDecode) run(args []string) int {
 	}
 	return 0
 }
-
-// open opens a file, or copies standard input, or what is encrypted, to a private temporary one.
-func (c *snapshotDecode) open(path string) (readArchive, func() error, error) {
-	encrypted, in := false, c.in
-	if path == "-" {
-		encrypted, in = encryption.Sniff(c.in)
-	}
-	var spool *backup.Spool
-	var err error
-	switch {
-	case encrypted:
-		spool, err = c.decrypt(c.program, in)
-	case path == "-":
-		if spool, err = spooled(in); err != nil {
-			return nil, nil, fmt.Errorf("copy standard input to a temporary file: %w", err)
-		}
-	case isEncryptedFile(path):
-		spool, err = c.decryptFile(c.program, path)
-	default:
-		file, err := archive.OpenFile(path)
-		if err != nil {
-			return nil, nil, err
-		}
-		return file.Read, file.Close, nil
-	}
-	if err != nil {
-		return nil, nil, &sealedError{err}
-	}
-	return readSpool(spool), spool.Close, nil
-}
-
-// sealedError says why a snapshot could not be decrypted.
-type sealedError struct{ err error }
-
-func (e *sealedError) Error() string { return e.err.Error() }
-func (e *sealedError) Unwrap() error { return e.err }
 
 // decode prints the metadata and all records. It ends at the first failure of
 // the output.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/lictor-dr/lictor/internal/digest"
+	"github.com/lictor-dr/lictor/internal/object"
 	"github.com/lictor-dr/lictor/internal/record"
 )
 
@@ -76,11 +77,11 @@ func TestTableIsSmall(t *testing.T) {
 	start := held()
 	unlike := make(table, objects)
 	for i := range objects {
-		o := idOf(familyKey, fmt.Sprint(i))
+		o := object.IDOf(object.FamilyKey, fmt.Sprint(i))
 		unlike.restored(o, o)
 	}
 	for i := range objects {
-		o := idOf(familyKey, fmt.Sprint("other", i))
+		o := object.IDOf(object.FamilyKey, fmt.Sprint("other", i))
 		unlike.now(o, o)
 	}
 	if per := (held() - start) / (2 * objects); per > 100 {

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/lictor-dr/lictor/internal/msgpack"
+	"github.com/lictor-dr/lictor/internal/object"
 	"github.com/lictor-dr/lictor/internal/record"
 )
 
@@ -37,7 +38,7 @@ func TestCarried(t *testing.T) {
 			"missing config entry service-defaults/web"},
 		{"unknown records alike", []any{unknown(1), unknown(2), unknown(1)}, []any{unknown(1), unknown(1), unknown(2)}, Expect{}, ""},
 		{"an unknown record less", []any{unknown(1), unknown(1)}, []any{unknown(1)}, Expect{},
-			"missing Unknown(99) record #" + fingerprint([]byte{1})},
+			"missing Unknown(99) record #" + object.Fingerprint([]byte{1})},
 		{"an unknown record with a name", []any{opaqueMap(99, "Name", "x", "Size", 1)}, []any{opaqueMap(99, "Name", "x", "Size", 2)}, Expect{},
 			"changed Unknown(99) record x"},
 		{"an unknown record with an index", []any{opaqueMap(99, "Name", "x", "ModifyIndex", uint64(5))},

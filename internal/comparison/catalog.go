@@ -3,6 +3,7 @@ package comparison
 import (
 	"slices"
 
+	"github.com/lictor-dr/lictor/internal/object"
 	"github.com/lictor-dr/lictor/internal/record"
 )
 
@@ -17,10 +18,10 @@ const (
 )
 
 // fate tells what has become of a node of a peer, empty for the local cluster. One of a name that was not restored has no fate.
-func (j *judge) fate(n id, peer string) fate {
+func (j *judge) fate(n object.ID, peer string) fate {
 	e, unlike := j.unlike[n]
 	anew := j.present.born[n] > j.index
-	if !unlike || e.count < 0 || e.count == 0 && !anew {
+	if !unlike || e.Count < 0 || e.Count == 0 && !anew {
 		return stays
 	}
 	gone := anew || j.now.since(extinction(peer)) > 0
@@ -38,7 +39,7 @@ func peerKey(peer string) string {
 	if peer == "" {
 		return "peer.~:"
 	}
-	return "peer." + fold(peer) + ":"
+	return "peer." + object.Fold(peer) + ":"
 }
 
 // extinction is the entry of the Index table that is raised when a node is removed.
@@ -70,14 +71,14 @@ func (j *judge) serviceChanged(r *record.Register, name string) uint64 {
 	return j.now.since(peer+"service_last_extinction", "service_last_extinction") // of the last instance
 }
 
-func (j *judge) goneNode(o *object, r *record.Register) {
+func (j *judge) goneNode(o *object.Object, r *record.Register) {
 	index := j.removal(r)
-	if name, there := j.present.renamed[fold(r.ID)]; there && r.ID != "" && r.PeerName == "" && fold(name) != fold(r.Node) {
-		j.found.reaped.add(Change{Type: o.family, Name: o.name, What: Deleted, Index: index, Reason: NodeRenamed,
+	if name, there := j.present.renamed[object.Fold(r.ID)]; there && r.ID != "" && r.PeerName == "" && object.Fold(name) != object.Fold(r.Node) {
+		j.found.reaped.add(Change{Type: o.Family, Name: o.Name, What: Deleted, Index: index, Reason: NodeRenamed,
 			Note: "its name is " + name + " now"})
 		return
 	}
-	switch j.fate(o.id, r.PeerName) {
+	switch j.fate(o.ID, r.PeerName) {
 	case reaped:
 		j.reap(o, NoMember, index)
 	case removed:
@@ -88,8 +89,8 @@ func (j *judge) goneNode(o *object, r *record.Register) {
 }
 
 // withNode tells of what is gone with its node, and whether it is.
-func (j *judge) withNode(o *object, r *record.Register) bool {
-	switch j.fate(nodeID(r), r.PeerName) {
+func (j *judge) withNode(o *object.Object, r *record.Register) bool {
+	switch j.fate(object.NodeID(r), r.PeerName) {
 	case reaped:
 		j.reap(o, NoMember, j.removal(r))
 	case removed:
@@ -101,47 +102,47 @@ func (j *judge) withNode(o *object, r *record.Register) bool {
 }
 
 // deregistered tells of what is gone from a node that is there. Agents remove what they do not know of.
-func (j *judge) deregistered(o *object, r *record.Register, index uint64) {
+func (j *judge) deregistered(o *object.Object, r *record.Register, index uint64) {
 	switch {
 	case index == 0:
 		j.lost(o)
-	case j.restored.agents[nodeID(r)]:
+	case j.restored.agents[object.NodeID(r)]:
 		j.reap(o, NotAtAgent, index)
 	default:
 		j.delete(o, index)
 	}
 }
 
-func (j *judge) goneService(o *object, s service) {
-	if j.withNode(o, s.on) {
+func (j *judge) goneService(o *object.Object, s object.Service) {
+	if j.withNode(o, s.On) {
 		return
 	}
-	index := j.nodeChanged(s.on)
-	if j.serviceChanged(s.on, s.Service) == 0 {
+	index := j.nodeChanged(s.On)
+	if j.serviceChanged(s.On, s.Service) == 0 {
 		index = 0
 	}
-	j.deregistered(o, s.on, index)
+	j.deregistered(o, s.On, index)
 }
 
-func (j *judge) goneCheck(o *object, c check) {
-	if j.withNode(o, c.on) {
+func (j *judge) goneCheck(o *object.Object, c object.Check) {
+	if j.withNode(o, c.On) {
 		return
 	}
-	index := j.now.since(peerKey(c.on.PeerName)+"checks", "checks")
-	if c.ServiceID != "" && j.serviceChanged(c.on, c.ServiceName) == 0 {
+	index := j.now.since(peerKey(c.On.PeerName)+"checks", "checks")
+	if c.ServiceID != "" && j.serviceChanged(c.On, c.ServiceName) == 0 {
 		index = 0
 	}
-	j.deregistered(o, c.on, index)
+	j.deregistered(o, c.On, index)
 }
 
 // sessionFate tells what has become of the node of a session.
-func (j *judge) sessionFate(s id) fate {
+func (j *judge) sessionFate(s object.ID) fate {
 	return j.fate(j.restored.sessions[s].node, "")
 }
 
 // ended tells whether a restored session is gone, and rightly so: with its node, or with others since the restore.
 func (j *judge) ended(session string) bool {
-	s := sessionID(session)
+	s := object.SessionID(session)
 	if !j.unlike.missing(s) {
 		return false
 	}
@@ -149,9 +150,9 @@ func (j *judge) ended(session string) bool {
 	return f == reaped || f == removed || j.now.since("sessions") > 0
 }
 
-func (j *judge) goneSession(o *object, s *record.Session) {
+func (j *judge) goneSession(o *object.Object, s *record.Session) {
 	index := j.now.since("sessions")
-	f := j.sessionFate(o.id)
+	f := j.sessionFate(o.ID)
 	lost, touched := j.checks(s)
 	switch {
 	case f == reaped:
@@ -174,7 +175,7 @@ func (j *judge) goneSession(o *object, s *record.Session) {
 func (j *judge) checks(s *record.Session) (lost, touched bool) {
 	on := &record.Register{Node: s.Node}
 	for _, name := range dependencies(s) {
-		c := onNode(familyCheck, nil, on, name, 0, 0, nil).id
+		c := object.CheckID(on, name)
 		_, unlike := j.unlike[c]
 		lost = lost || j.unlike.missing(c) || j.present.critical[c]
 		touched = touched || unlike

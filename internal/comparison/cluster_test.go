@@ -7,6 +7,7 @@ import (
 	"github.com/lictor-dr/lictor/internal/digest"
 	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/golden"
+	"github.com/lictor-dr/lictor/internal/object"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
 )
@@ -281,7 +282,7 @@ func TestGoldenArchives(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, d := range r.Differences {
-			if d.Type != familyQuery {
+			if d.Type != object.FamilyQuery {
 				t.Errorf("difference %+v", d)
 			}
 		}
@@ -308,7 +309,7 @@ func TestEveryRecordOfAnArchiveCounts(t *testing.T) {
 	header := record.AppendHeader(nil, record.Header{})
 	for i, lost := range all {
 		raw := record.Raw{Type: record.Type(lost[0]), Value: lost[1:]}
-		if bookkeeping(raw) || impliedNode(raw) {
+		if object.Bookkeeping(raw) || impliedNode(raw) {
 			continue
 		}
 		now := bytes.Clone(header)

@@ -3,12 +3,13 @@ package comparison
 import (
 	"slices"
 
+	"github.com/lictor-dr/lictor/internal/object"
 	"github.com/lictor-dr/lictor/internal/record"
 )
 
 // A graveyard knows the tombstones of keys and of prefixes that were deleted since the restore. It keeps digests of them, not their names.
 type graveyard struct {
-	tombs   map[id]tomb
+	tombs   map[object.ID]tomb
 	lengths []int // of the names, in order
 }
 
@@ -18,12 +19,12 @@ type tomb struct {
 	exact bool // it is of a key, for a key below it is older
 }
 
-func newGraveyard() *graveyard { return &graveyard{tombs: map[id]tomb{}} }
+func newGraveyard() *graveyard { return &graveyard{tombs: map[object.ID]tomb{}} }
 
-func tombID(tenancy, name string) id { return idOf(familyKey, tenancy, name) }
+func tombID(tenancy, name string) object.ID { return object.IDOf(object.FamilyKey, tenancy, name) }
 
 func (g *graveyard) bury(t *record.Tombstone) {
-	g.tombs[tombID(tenancy(t.Extra), t.Key)] = tomb{index: t.ModifyIndex}
+	g.tombs[tombID(object.Tenancy(t.Extra), t.Key)] = tomb{index: t.ModifyIndex}
 	if at, there := slices.BinarySearch(g.lengths, len(t.Key)); !there {
 		g.lengths = slices.Insert(g.lengths, at, len(t.Key))
 	}
@@ -35,7 +36,7 @@ func (g *graveyard) outlives(e *record.KVEntry) {
 		if n > len(e.Key) {
 			return
 		}
-		at := tombID(tenancy(e.Extra), e.Key[:n])
+		at := tombID(object.Tenancy(e.Extra), e.Key[:n])
 		if t, there := g.tombs[at]; there && e.CreateIndex < t.index {
 			t.exact = true
 			g.tombs[at] = t
@@ -49,7 +50,7 @@ func (g *graveyard) deleted(e *record.KVEntry) (index uint64) {
 		if n > len(e.Key) {
 			break
 		}
-		t := g.tombs[tombID(tenancy(e.Extra), e.Key[:n])]
+		t := g.tombs[tombID(object.Tenancy(e.Extra), e.Key[:n])]
 		if n == len(e.Key) || !t.exact {
 			index = max(index, t.index)
 		}

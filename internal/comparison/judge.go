@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lictor-dr/lictor/internal/digest"
+	"github.com/lictor-dr/lictor/internal/object"
 	"github.com/lictor-dr/lictor/internal/record"
 )
 
@@ -34,11 +35,11 @@ func newJudge(expect Expect, before, after *survey, found *findings, types []rec
 func (j *judge) judge(restored, now digest.Source) error {
 	for _, step := range []struct {
 		src   digest.Source
-		visit func(*object) error
+		visit func(*object.Object) error
 	}{{restored, j.takeRestored}, {now, j.takeNow}, {restored, j.nameRestored}, {now, j.nameNow}} {
-		s := newSplitter()
+		s := object.NewSplitter()
 		err := step.src(func(raw record.Raw) error {
-			if err := s.each(raw, step.visit); err != nil {
+			if err := s.Each(raw, step.visit); err != nil {
 				return fmt.Errorf("compare with what was restored: %w", err)
 			}
 			return nil
@@ -50,35 +51,35 @@ func (j *judge) judge(restored, now digest.Source) error {
 	return nil
 }
 
-func (j *judge) takeRestored(o *object) error {
+func (j *judge) takeRestored(o *object.Object) error {
 	j.restored.look(o)
-	sum, err := o.digest()
-	j.unlike.restored(o.id, sum)
+	sum, err := o.Digest()
+	j.unlike.restored(o.ID, sum)
 	return err
 }
 
-func (j *judge) takeNow(o *object) error {
+func (j *judge) takeNow(o *object.Object) error {
 	j.present.look(o, j.index)
-	if e, ok := o.value.(*record.KVEntry); ok {
+	if e, ok := o.Value.(*record.KVEntry); ok {
 		j.now.tombs.outlives(e)
 	}
-	if j.restored.indexless[o.id] && o.modified <= j.index { // it was given one of the restore's
-		o.created, o.modified = 0, 0
+	if j.restored.indexless[o.ID] && o.Modified <= j.index { // it was given one of the restore's
+		o.Created, o.Modified = 0, 0
 	}
-	sum, err := o.digest()
-	j.unlike.now(o.id, sum)
+	sum, err := o.Digest()
+	j.unlike.now(o.ID, sum)
 	return err
 }
 
 // nameRestored tells what has become of what is gone, and keeps in mind what it takes to judge what has changed.
-func (j *judge) nameRestored(o *object) error {
-	e, unlike := j.unlike[o.id]
+func (j *judge) nameRestored(o *object.Object) error {
+	e, unlike := j.unlike[o.ID]
 	switch {
 	case !unlike:
-	case e.count == 0:
+	case e.Count == 0:
 		return j.restored.remember(o)
-	case e.count > 0:
-		if _, first := j.unlike.tell(o.id); first {
+	case e.Count > 0:
+		if _, first := j.unlike.tell(o.ID); first {
 			j.gone(o)
 		}
 	}
@@ -86,20 +87,20 @@ func (j *judge) nameRestored(o *object) error {
 }
 
 // nameNow tells of what was changed or added.
-func (j *judge) nameNow(o *object) error {
-	e, first := j.unlike.tell(o.id)
-	if !first || e.count > 0 {
+func (j *judge) nameNow(o *object.Object) error {
+	e, first := j.unlike.tell(o.ID)
+	if !first || e.Count > 0 {
 		return nil
 	}
 	what := digest.Changed
-	if e.count < 0 {
+	if e.Count < 0 {
 		what = digest.Added
 	}
-	c := Change{Type: o.family, Name: o.name, What: what, Index: o.modified}
+	c := Change{Type: o.Family, Name: o.Name, What: what, Index: o.Modified}
 	switch {
-	case o.modified > j.index:
+	case o.Modified > j.index:
 		return j.writtenSince(o, c)
-	case o.family == familyFreeIP && j.addresses() > 0:
+	case o.Family == object.FamilyFreeIP && j.addresses() > 0:
 		c.Index = j.addresses()
 		j.found.since.add(c)
 	default:
@@ -109,13 +110,13 @@ func (j *judge) nameNow(o *object) error {
 }
 
 // writtenSince tells why something was written.
-func (j *judge) writtenSince(o *object, c Change) error {
+func (j *judge) writtenSince(o *object.Object, c Change) error {
 	if j.serversWrite(o, c.What) {
 		c.Reason = ServersWrite
 		j.found.replaced.add(c)
 		return nil
 	}
-	if e, ok := o.value.(*record.KVEntry); ok && c.What == digest.Changed {
+	if e, ok := o.Value.(*record.KVEntry); ok && c.What == digest.Changed {
 		released, err := j.released(o, e)
 		if err != nil {
 			return err
@@ -126,40 +127,40 @@ func (j *judge) writtenSince(o *object, c Change) error {
 			return nil
 		}
 	}
-	if n, ok := o.value.(node); ok && c.What == digest.Changed {
-		c.Note = j.restored.nodes[o.id].anew(n.Register)
+	if n, ok := o.Value.(object.Node); ok && c.What == digest.Changed {
+		c.Note = j.restored.nodes[o.ID].anew(n.Register)
 	}
 	j.found.since.add(c)
 	return nil
 }
 
-func (j *judge) differ(o *object, what digest.Kind, note string) {
-	if what != digest.Missing && !o.indexed {
+func (j *judge) differ(o *object.Object, what digest.Kind, note string) {
+	if what != digest.Missing && !o.Indexed {
 		note = "it has no index that tells when it was written"
 	}
-	j.found.differences.add(Change{Type: o.family, Name: o.name, What: what, Note: note})
+	j.found.differences.add(Change{Type: o.Family, Name: o.Name, What: what, Note: note})
 }
 
 // reap tells of what is gone because of what the cluster does by itself.
-func (j *judge) reap(o *object, why Reason, index uint64) {
-	j.found.reaped.add(Change{Type: o.family, Name: o.name, What: Deleted, Index: index, Reason: why})
+func (j *judge) reap(o *object.Object, why Reason, index uint64) {
+	j.found.reaped.add(Change{Type: o.Family, Name: o.Name, What: Deleted, Index: index, Reason: why})
 }
 
 // delete tells of what was deleted since, as the cluster shows.
-func (j *judge) delete(o *object, index uint64) {
-	j.found.since.add(Change{Type: o.family, Name: o.name, What: Deleted, Index: index})
+func (j *judge) delete(o *object.Object, index uint64) {
+	j.found.since.add(Change{Type: o.Family, Name: o.Name, What: Deleted, Index: index})
 }
 
 // gone tells what has become of an object that is there no more.
-func (j *judge) gone(o *object) {
-	switch v := o.value.(type) {
+func (j *judge) gone(o *object.Object) {
+	switch v := o.Value.(type) {
 	case *record.KVEntry:
 		j.goneKey(o, v)
-	case node:
+	case object.Node:
 		j.goneNode(o, v.Register)
-	case service:
+	case object.Service:
 		j.goneService(o, v)
-	case check:
+	case object.Check:
 		j.goneCheck(o, v)
 	case *record.Session:
 		j.goneSession(o, v)
@@ -180,25 +181,26 @@ func (j *judge) gone(o *object) {
 
 // tables are the entries of the Index table that are raised when objects of a family are deleted.
 var tables = map[string]string{
-	familyKey: "kvs", familyNode: "nodes", familyService: "services", familyCheck: "checks", familySession: "sessions",
-	familyQuery: "prepared-queries", familyToken: "acl-tokens", familyPolicy: "acl-policies", familyRole: "acl-roles",
-	familyRule: "acl-binding-rules", familyMethod: "acl-auth-methods", familyConfig: "config-entries", familyMetadata: "system-metadata",
-	familyFederation: "federation-states", familyVirtualIP: "service-virtual-ips", familyFreeIP: "service-virtual-ips",
+	object.FamilyKey: "kvs", object.FamilyNode: "nodes", object.FamilyService: "services", object.FamilyCheck: "checks",
+	object.FamilySession: "sessions", object.FamilyQuery: "prepared-queries", object.FamilyToken: "acl-tokens",
+	object.FamilyPolicy: "acl-policies", object.FamilyRole: "acl-roles", object.FamilyRule: "acl-binding-rules",
+	object.FamilyMethod: "acl-auth-methods", object.FamilyConfig: "config-entries", object.FamilyMetadata: "system-metadata",
+	object.FamilyFederation: "federation-states", object.FamilyVirtualIP: "service-virtual-ips", object.FamilyFreeIP: "service-virtual-ips",
 }
 
 // lost tells of what is gone without a trace.
-func (j *judge) lost(o *object) {
+func (j *judge) lost(o *object.Object) {
 	note := ""
-	if table := tables[o.family]; table != "" && j.now.since(table) > 0 {
+	if table := tables[o.Family]; table != "" && j.now.since(table) > 0 {
 		note = "something of its kind was written or deleted since: it may have been this"
 	}
 	j.differ(o, digest.Missing, note)
 }
 
-func (j *judge) goneKey(o *object, e *record.KVEntry) {
+func (j *judge) goneKey(o *object.Object, e *record.KVEntry) {
 	index := j.now.tombs.deleted(e)
 	switch {
-	case e.Session != "" && j.restored.sessions[sessionID(e.Session)].deletes && j.ended(e.Session):
+	case e.Session != "" && j.restored.sessions[object.SessionID(e.Session)].deletes && j.ended(e.Session):
 		j.reap(o, SessionEnded, index)
 	case index > 0:
 		j.delete(o, index)
@@ -207,7 +209,7 @@ func (j *judge) goneKey(o *object, e *record.KVEntry) {
 	}
 }
 
-func (j *judge) goneToken(o *object, t *record.ACLToken) {
+func (j *judge) goneToken(o *object.Object, t *record.ACLToken) {
 	if at := t.ExpirationTime; at != nil && !at.After(j.expect.At) {
 		j.reap(o, TokenExpired, j.now.since("acl-tokens"))
 		return
@@ -216,8 +218,8 @@ func (j *judge) goneToken(o *object, t *record.ACLToken) {
 }
 
 // unreplicated tells of ACLs that are gone. In a secondary datacenter they may be there no more because the primary does not have them.
-func (j *judge) unreplicated(o *object, global bool) {
-	if index := j.now.since(tables[o.family]); index > 0 && global && j.expect.ACLsReplicated {
+func (j *judge) unreplicated(o *object.Object, global bool) {
+	if index := j.now.since(tables[o.Family]); index > 0 && global && j.expect.ACLsReplicated {
 		j.reap(o, NotInPrimary, index)
 		return
 	}
@@ -225,14 +227,14 @@ func (j *judge) unreplicated(o *object, global bool) {
 }
 
 // goneElse tells of what Lictor carries without serving it.
-func (j *judge) goneElse(o *object) {
-	switch o.family {
-	case familyIntention:
-		if _, destination, _ := strings.Cut(o.name, " to "); j.present.intentions[destination] {
-			j.found.replaced.add(Change{Type: o.family, Name: o.name, What: Deleted, Index: j.now.since("config-entries"), Reason: NewForm})
+func (j *judge) goneElse(o *object.Object) {
+	switch o.Family {
+	case object.FamilyIntention:
+		if _, destination, _ := strings.Cut(o.Name, " to "); j.present.intentions[destination] {
+			j.found.replaced.add(Change{Type: o.Family, Name: o.Name, What: Deleted, Index: j.now.since("config-entries"), Reason: NewForm})
 			return
 		}
-	case familyVirtualIP, familyFreeIP:
+	case object.FamilyVirtualIP, object.FamilyFreeIP:
 		if index := j.addresses(); index > 0 {
 			j.delete(o, index)
 			return

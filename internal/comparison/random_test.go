@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/lictor-dr/lictor/internal/msgpack"
+	"github.com/lictor-dr/lictor/internal/object"
 	"github.com/lictor-dr/lictor/internal/record"
 )
 
@@ -39,27 +40,27 @@ func (m *maker) item() *item {
 	x := &item{name: n, at: m.below()}
 	switch m.IntN(9) {
 	case 0, 1, 2:
-		x.family = familyKey
+		x.family = object.FamilyKey
 		x.make = func(at uint64, v int) any { return key(n, fmt.Sprint(v), at) }
 	case 3:
-		x.family = familyNode
+		x.family = object.FamilyNode
 		x.make = func(at uint64, v int) any { return register(n, fmt.Sprint("10.0.0.", v), at) }
 	case 4:
-		x.family, x.name = familyService, n+" on holder"
+		x.family, x.name = object.FamilyService, n+" on holder"
 		x.make = func(at uint64, v int) any { return withService(register("holder", "1", 1), n, v, at) }
 	case 5:
-		x.family, x.name = familyCheck, n+" on holder"
+		x.family, x.name = object.FamilyCheck, n+" on holder"
 		x.make = func(at uint64, v int) any { return withCheck(register("holder", "1", 1), n, "", fmt.Sprint(v), at) }
 	case 6:
-		x.family = familyToken
+		x.family = object.FamilyToken
 		x.make = func(at uint64, v int) any { return token(n, fmt.Sprint(v), at) }
 	case 7:
-		x.family, x.name = familyConfig, "service-defaults/"+n
+		x.family, x.name = object.FamilyConfig, "service-defaults/"+n
 		x.make = func(at uint64, v int) any {
 			return configEntryOf("service-defaults", n, at, m.IntN(2) == 0, fmt.Sprint(v))
 		}
 	default:
-		x.family = familySession
+		x.family = object.FamilySession
 		x.make = func(at uint64, v int) any { return sessionOn("nowhere", n, "release", strings.Repeat("1", v+1), at) }
 	}
 	x.name = strings.ReplaceAll(x.name, "\x00", "")
@@ -185,9 +186,9 @@ func FuzzCompare(f *testing.F) {
 // indexless tells whether a stream has a node without indexes.
 func indexless(b []byte) bool {
 	back := newBackground(strict)
-	s := newSplitter()
+	s := object.NewSplitter()
 	err := stream(b)(func(raw record.Raw) error {
-		return s.each(raw, func(o *object) error {
+		return s.Each(raw, func(o *object.Object) error {
 			back.look(o)
 			return nil
 		})

@@ -6,6 +6,7 @@ import (
 	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/aclresolve"
 	"github.com/lictor-dr/lictor/internal/digest"
+	"github.com/lictor-dr/lictor/internal/object"
 	"github.com/lictor-dr/lictor/internal/record"
 )
 
@@ -14,9 +15,9 @@ const initialManagement = "Initial Management Token"
 
 // serversWrite tells whether an object that was written since is one that servers write by themselves: with each term, or where the
 // restored state lacks it.
-func (j *judge) serversWrite(o *object, what digest.Kind) bool {
+func (j *judge) serversWrite(o *object.Object, what digest.Kind) bool {
 	lacked := what == digest.Added
-	switch v := o.value.(type) {
+	switch v := o.Value.(type) {
 	case *record.SystemMetadata:
 		return lacked || v.Key == aclresolve.ServerManagementKey
 	case *record.ACLPolicy:
@@ -26,13 +27,13 @@ func (j *judge) serversWrite(o *object, what digest.Kind) bool {
 	case *record.Autopilot, *record.Index:
 		return lacked
 	}
-	switch o.family {
-	case familyFederation:
+	switch o.Family {
+	case object.FamilyFederation:
 		return true
-	case familyRoot, familyCAState, familyCAConfig:
+	case object.FamilyRoot, object.FamilyCAState, object.FamilyCAConfig:
 		return lacked
-	case familyConfig:
-		destination, of := strings.CutPrefix(o.name, intentionsPrefix)
+	case object.FamilyConfig:
+		destination, of := strings.CutPrefix(o.Name, intentionsPrefix)
 		return lacked && of && j.restored.intentions[destination]
 	}
 	return false

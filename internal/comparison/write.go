@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/lictor-dr/lictor/internal/digest"
+	"github.com/lictor-dr/lictor/internal/object"
 )
 
 const (
@@ -40,7 +41,7 @@ func (r *Result) Write(w io.Writer) error {
 
 func (r *Result) writeDifferences(b *bytes.Buffer) {
 	for _, d := range r.Differences[:min(maxWritten, len(r.Differences))] {
-		fmt.Fprintf(b, "  %s: %s", d.What, object{family: d.Type, name: d.Name}.shown())
+		fmt.Fprintf(b, "  %s: %s", d.What, shown(d.Type, d.Name))
 		if d.Note != "" {
 			fmt.Fprintf(b, "\n    %s", d.Note)
 		}
@@ -89,14 +90,14 @@ func (r *Result) writeNoMembers(b *bytes.Buffer) {
 	for _, c := range r.Counts.Reaped {
 		switch {
 		case c.Reason != NoMember:
-		case c.Type == familyNode:
+		case c.Type == object.FamilyNode:
 			count = c.Count
 		default:
 			rest = append(rest, counted(c.Count, c.Type))
 		}
 	}
 	for _, c := range r.Reaped {
-		if c.Reason == NoMember && c.Type == familyNode {
+		if c.Reason == NoMember && c.Type == object.FamilyNode {
 			nodes = append(nodes, brief(c.Name))
 		}
 	}
@@ -106,7 +107,7 @@ func (r *Result) writeNoMembers(b *bytes.Buffer) {
 	case count == 0:
 		fmt.Fprintf(b, "  %s: %s\n", labels[NoMember], with)
 	default:
-		line := "  " + labels[NoMember] + ": " + counted(count, familyNode)
+		line := "  " + labels[NoMember] + ": " + counted(count, object.FamilyNode)
 		if count == 1 && len(nodes) == 1 {
 			line = "  " + labels[NoMember] + ": node " + nodes[0]
 		} else {
@@ -158,7 +159,7 @@ func writeNotes(b *bytes.Buffer, changes []Change) {
 	n := 0
 	for _, c := range changes {
 		if c.Note != "" && n < maxNotes {
-			fmt.Fprintf(b, "    %s: %s\n", object{family: c.Type, name: c.Name}.shown(), printable(c.Note))
+			fmt.Fprintf(b, "    %s: %s\n", shown(c.Type, c.Name), printable(c.Note))
 			n++
 		}
 	}
@@ -182,11 +183,11 @@ func listed(names []string, all int64, room int) string {
 }
 
 // shown is an object as a report names it.
-func (o object) shown() string {
-	if o.name == "" {
-		return o.family
+func shown(family, name string) string {
+	if name == "" {
+		return family
 	}
-	return o.family + " " + brief(o.name)
+	return family + " " + brief(name)
 }
 
 // brief is a name as a terminal can show it, cut if it is long.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/lictor-dr/lictor/internal/fsm"
+	"github.com/lictor-dr/lictor/internal/object"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
 )
@@ -114,8 +115,8 @@ func TestManyDifferences(t *testing.T) {
 func TestRollIsBounded(t *testing.T) {
 	r := newRoll()
 	for i := range 10 * Kept {
-		r.add(Change{Type: familyKey, Name: fmt.Sprint(i)})
-		if n := len(r.kept[familyKey]); n >= 2*Kept {
+		r.add(Change{Type: object.FamilyKey, Name: fmt.Sprint(i)})
+		if n := len(r.kept[object.FamilyKey]); n >= 2*Kept {
 			t.Fatalf("%d changes are held", n)
 		}
 	}

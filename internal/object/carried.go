@@ -1,4 +1,4 @@
-package comparison
+package object
 
 import (
 	"cmp"
@@ -13,16 +13,19 @@ import (
 	"github.com/lictor-dr/lictor/internal/record"
 )
 
-// carried is the canonical content of a record that Lictor does not interpret.
-type carried []byte
+// Carried is a record that Lictor does not interpret.
+type Carried struct {
+	Record        *record.Opaque
+	content, bare []byte // what is compared, in canonical form; the same without indexes
+}
 
 // carriedFamilies are the names of types of records that Lictor carries.
 var carriedFamilies = map[record.Type]string{
-	record.TypeLegacyACL: "legacy ACL", record.TypeACLBootstrap: "legacy ACL bootstrap", record.TypeIntention: familyIntention,
-	record.TypeConnectCA: familyRoot, record.TypeCAProviderState: familyCAState, record.TypeCAConfig: familyCAConfig,
-	record.TypeConfigEntry: familyConfig, record.TypeFederationState: familyFederation, record.TypeServiceVirtualIP: familyVirtualIP,
-	record.TypeFreeVirtualIP: familyFreeIP, record.TypePeering: "peering", record.TypePeeringTrustBundle: "peering trust bundle",
-	record.TypePeeringSecrets: "peering secret", record.TypeResource: "resource",
+	record.TypeLegacyACL: FamilyLegacyACL, record.TypeACLBootstrap: FamilyBootstrap, record.TypeIntention: FamilyIntention,
+	record.TypeConnectCA: FamilyRoot, record.TypeCAProviderState: FamilyCAState, record.TypeCAConfig: FamilyCAConfig,
+	record.TypeConfigEntry: FamilyConfig, record.TypeFederationState: FamilyFederation, record.TypeServiceVirtualIP: FamilyVirtualIP,
+	record.TypeFreeVirtualIP: FamilyFreeIP, record.TypePeering: FamilyPeering, record.TypePeeringTrustBundle: FamilyBundle,
+	record.TypePeeringSecrets: FamilySecrets, record.TypeResource: FamilyResource,
 }
 
 func carriedFamily(t record.Type) string {
@@ -32,9 +35,9 @@ func carriedFamily(t record.Type) string {
 	return t.String() + " record"
 }
 
-// carriedObject makes an object of a record that Lictor carries. Where its form is not the one that is known, it is what its bytes say.
-func carriedObject(o *record.Opaque) *object {
-	var x *object
+// CarriedObject makes an object of a record that Lictor carries. Where its form is not the one that is known, it is what its bytes say.
+func CarriedObject(o *record.Opaque) *Object {
+	var x *Object
 	switch o.Type {
 	case record.TypeConfigEntry:
 		x = configEntry(o)
@@ -44,16 +47,21 @@ func carriedObject(o *record.Opaque) *object {
 		x = structObject(o)
 	}
 	if x == nil {
-		return verbatim(o)
+		x = verbatim(o)
 	}
+	c := x.Value.(Carried)
+	c.Record = o
+	x.Value = c
 	return x
 }
 
 // verbatim is an object that nothing but its content identifies.
-func verbatim(o *record.Opaque) *object {
+func verbatim(o *record.Opaque) *Object {
 	content := canonical(o.Value)
 	family := carriedFamily(o.Type)
-	return &object{family: family, id: idOf(family, string(content), ""), name: "#" + fingerprint(content), value: carried(content)}
+	return &Object{
+		Family: family, ID: IDOf(family, string(content), ""), Name: "#" + Fingerprint(content), Value: Carried{content: content, bare: content},
+	}
 }
 
 func canonical(value []byte) []byte {
@@ -64,8 +72,8 @@ func canonical(value []byte) []byte {
 	return content
 }
 
-// fingerprint stands for bytes that must not be shown.
-func fingerprint(b []byte) string {
+// Fingerprint stands for bytes that must not be shown.
+func Fingerprint(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:4])
 }
@@ -106,7 +114,7 @@ func (f fields) text(name string) string {
 func (f fields) within(name string) fields { return fieldsOf(f[name]) }
 
 // content is the fields that are not empty, without some.
-func (f fields) content(without ...string) carried {
+func (f fields) content(without ...string) []byte {
 	var b []byte
 	for _, name := range slices.Sorted(maps.Keys(f)) {
 		if !slices.Contains(without, name) && !empty(f[name]) {
@@ -116,21 +124,26 @@ func (f fields) content(without ...string) carried {
 	return b
 }
 
+// carried is the fields that are not empty, without some.
+func (f fields) carried(without ...string) Carried {
+	return Carried{content: f.content(without...), bare: f.content(append(without, "CreateIndex", "ModifyIndex")...)}
+}
+
 // object makes an object of the fields.
-func (f fields) object(t record.Type, name string, content carried, parts ...string) *object {
+func (f fields) object(t record.Type, name string, value Carried, parts ...string) *Object {
 	var extra msgpack.Extra
 	for _, key := range []string{"Namespace", "Partition"} {
 		if v, ok := f[key]; ok {
 			extra = append(extra, msgpack.Entry{Key: key, Value: v})
 		}
 	}
-	o := newObject(carriedFamily(t), content, name, number(f["CreateIndex"]), number(f["ModifyIndex"]), extra, parts...)
-	_, o.indexed = f["ModifyIndex"]
+	o := newObject(carriedFamily(t), value, name, number(f["CreateIndex"]), number(f["ModifyIndex"]), extra, parts...)
+	_, o.Indexed = f["ModifyIndex"]
 	return o
 }
 
 // structObject makes an object of a map, nil if it is not told which one.
-func structObject(o *record.Opaque) *object {
+func structObject(o *record.Opaque) *Object {
 	f := fieldsOf(o.Value)
 	if f == nil {
 		return nil
@@ -138,13 +151,13 @@ func structObject(o *record.Opaque) *object {
 	name := cmp.Or(f.text("Name"), f.text("ID"))
 	switch o.Type {
 	case record.TypeLegacyACL: // its ID is its secret
-		return f.object(o.Type, cmp.Or(f.text("Name"), "#"+fingerprint(f["ID"])), f.content(), f.text("ID"))
+		return f.object(o.Type, cmp.Or(f.text("Name"), "#"+Fingerprint(f["ID"])), f.carried(), f.text("ID"))
 	case record.TypeACLBootstrap, record.TypeCAConfig:
-		return f.object(o.Type, "", f.content())
+		return f.object(o.Type, "", f.carried())
 	case record.TypeIntention:
-		return f.object(o.Type, f.text("SourceName")+" to "+f.text("DestinationName"), f.content(), f.text("ID"))
+		return f.object(o.Type, f.text("SourceName")+" to "+f.text("DestinationName"), f.carried(), f.text("ID"))
 	case record.TypeConnectCA, record.TypeCAProviderState:
-		return f.object(o.Type, name, f.content(), f.text("ID"))
+		return f.object(o.Type, name, f.carried(), f.text("ID"))
 	case record.TypeFederationState:
 		return federationState(f)
 	case record.TypeServiceVirtualIP:
@@ -155,20 +168,22 @@ func structObject(o *record.Opaque) *object {
 	if name == "" {
 		return nil
 	}
-	return f.object(o.Type, name, canonical(o.Value), f.text("ID"), f.text("Name"))
+	value := f.carried()
+	value.content = canonical(o.Value)
+	return f.object(o.Type, name, value, f.text("ID"), f.text("Name"))
 }
 
-func federationState(f fields) *object {
+func federationState(f fields) *Object {
 	state := f.within("State")
 	if state == nil {
 		return nil
 	}
 	datacenter := state.text("Datacenter")
-	return state.object(record.TypeFederationState, datacenter, state.content(), datacenter)
+	return state.object(record.TypeFederationState, datacenter, state.carried(), datacenter)
 }
 
 // virtualIP is the address of a service, which stands there in one of two forms.
-func virtualIP(f fields) *object {
+func virtualIP(f fields) *Object {
 	s := f.within("Service")
 	name := s.text("Name")
 	if inner := s.within("ServiceName"); inner != nil {
@@ -177,23 +192,23 @@ func virtualIP(f fields) *object {
 	if name == "" {
 		return nil
 	}
-	return f.object(record.TypeServiceVirtualIP, ofPeer(name, s.text("Peer")), f.content("Service"), fold(name), fold(s.text("Peer")))
+	return f.object(record.TypeServiceVirtualIP, ofPeer(name, s.text("Peer")), f.carried("Service"), Fold(name), Fold(s.text("Peer")))
 }
 
-func freeIP(f fields) *object {
+func freeIP(f fields) *Object {
 	ip := f.text("IP")
 	if f["IsCounter"] != nil && !empty(f["IsCounter"]) {
-		return f.object(record.TypeFreeVirtualIP, "counter", f.content(), "counter")
+		return f.object(record.TypeFreeVirtualIP, "counter", f.carried(), "counter")
 	}
 	name := fmt.Sprintf("%x", ip)
 	if addr, ok := netip.AddrFromSlice([]byte(ip)); ok {
 		name = addr.Unmap().String()
 	}
-	return f.object(record.TypeFreeVirtualIP, name, f.content(), "free", ip)
+	return f.object(record.TypeFreeVirtualIP, name, f.carried(), "free", ip)
 }
 
 // configEntry makes an object of a config entry: its kind and a map, one behind the other in a string. The hash is derived.
-func configEntry(o *record.Opaque) *object {
+func configEntry(o *record.Opaque) *Object {
 	both, err := msgpack.NewDecoder(o.Value).Bytes()
 	if err != nil {
 		return nil
@@ -219,5 +234,5 @@ func configEntry(o *record.Opaque) *object {
 	if n := f.text("Name"); n != "" {
 		name += "/" + n
 	}
-	return f.object(o.Type, name, f.content("Hash"), string(kind), fold(f.text("Name")))
+	return f.object(o.Type, name, f.carried("Hash"), string(kind), Fold(f.text("Name")))
 }

@@ -1,4 +1,4 @@
-package comparison
+package object
 
 import (
 	"bytes"
@@ -8,32 +8,41 @@ import (
 	"github.com/lictor-dr/lictor/internal/record"
 )
 
+// kvRoom is the room for an entry of the key/value store beside its texts.
+const kvRoom = 128
+
 // content is what of an object is compared: objects that are equal are equal bytes. What servers derive from other objects is left out,
 // and so are unknown fields that are empty: whether a server knows them or not, they say nothing.
-func (o *object) content() ([]byte, error) {
-	if c, ok := o.value.(carried); ok {
-		return c, nil
+func (o *Object) content() ([]byte, error) {
+	if c, ok := o.Value.(Carried); ok {
+		return c.content, nil
 	}
 	v := o.settled()
+	if e, ok := v.(*record.KVEntry); ok && len(e.Extra) == 0 { // such an entry has but one form
+		return record.Append(make([]byte, 0, kvRoom+len(e.Key)+len(e.Session)+len(e.Value)), e)
+	}
 	b, err := record.Append(nil, v)
-	if e, ok := v.(*record.KVEntry); err != nil || ok && len(e.Extra) == 0 {
-		return b, err // such an entry has but one form
+	if err != nil {
+		return nil, err
 	}
 	return msgpack.AppendCanonical(b[:1:1], b[1:])
 }
 
 // settled returns a record of what is compared of an object.
-func (o *object) settled() any {
-	switch v := o.value.(type) {
+func (o *Object) settled() any {
+	switch v := o.Value.(type) {
 	case *record.KVEntry:
+		if len(v.Extra) == 0 {
+			return v
+		}
 		e := *v
 		e.Extra = meaningful(v.Extra)
 		return &e
-	case node:
+	case Node:
 		return o.settledNode(v.Register)
-	case service:
+	case Service:
 		return &record.Register{Service: settledService(v.NodeService)}
-	case check:
+	case Check:
 		return &record.Register{Check: settledCheck(v.HealthCheck)}
 	case *record.Session:
 		return settledSession(v)
@@ -43,7 +52,7 @@ func (o *object) settled() any {
 		q.Service.Failover.Extra = meaningful(v.Service.Failover.Extra)
 		return &q
 	}
-	return settledACL(o.value)
+	return settledACL(o.Value)
 }
 
 func settledACL(value any) any {
@@ -78,10 +87,10 @@ func settledACL(value any) any {
 	return value
 }
 
-func (o *object) settledNode(r *record.Register) *record.Register {
+func (o *Object) settledNode(r *record.Register) *record.Register {
 	return &record.Register{
 		Node: r.Node, ID: r.ID, Address: r.Address, Datacenter: r.Datacenter, PeerName: r.PeerName, NodeMeta: r.NodeMeta,
-		TaggedAddresses: r.TaggedAddresses, CreateIndex: o.created, ModifyIndex: o.modified, Extra: meaningful(r.Extra),
+		TaggedAddresses: r.TaggedAddresses, CreateIndex: o.Created, ModifyIndex: o.Modified, Extra: meaningful(r.Extra),
 	}
 }
 

@@ -1,4 +1,4 @@
-package comparison
+package object
 
 import (
 	"bytes"
@@ -60,15 +60,20 @@ func (m protoMessage) uint(number protowire.Number) (value uint64) {
 	return value
 }
 
-// content is all fields but one, in an order of their own: that of maps is random.
-func (m protoMessage) content(without protowire.Number) carried {
+// carried is all fields but some. The indexes are left out of what is compared without them.
+func (m protoMessage) carried(created, modified protowire.Number, without ...protowire.Number) Carried {
+	return Carried{content: m.content(without...), bare: m.content(append(without, created, modified)...)}
+}
+
+// content is all fields but some, in an order of their own: that of maps is random.
+func (m protoMessage) content(without ...protowire.Number) []byte {
 	sorted := slices.Clone(m)
 	slices.SortFunc(sorted, func(x, y protoField) int {
 		return cmp.Or(cmp.Compare(x.number, y.number), cmp.Compare(x.kind, y.kind), bytes.Compare(x.value, y.value))
 	})
 	var b []byte
 	for _, f := range sorted {
-		if f.number != without {
+		if !slices.Contains(without, f.number) {
 			b = binary.AppendUvarint(b, uint64(f.number)<<3|uint64(f.kind))
 			b = append(binary.AppendUvarint(b, uint64(len(f.value))), f.value...)
 		}
@@ -80,7 +85,7 @@ func (m protoMessage) content(without protowire.Number) carried {
 const streamStatus = 13
 
 // message makes an object of a record that holds a protobuf message in a string, nil if it holds none that can be named.
-func message(o *record.Opaque) *object {
+func message(o *record.Opaque) *Object {
 	inner, err := msgpack.NewDecoder(o.Value).Bytes()
 	if err != nil {
 		return nil
@@ -90,21 +95,27 @@ func message(o *record.Opaque) *object {
 		return nil
 	}
 	family := carriedFamily(o.Type)
-	indexed := func(created, modified protowire.Number, content carried, name string, parts ...string) *object {
-		return newObject(family, content, name, m.uint(created), m.uint(modified), nil, parts...)
+	indexed := func(created, modified protowire.Number, value Carried, name string, parts ...string) *Object {
+		return newObject(family, value, name, m.uint(created), m.uint(modified), nil, parts...)
 	}
 	switch o.Type {
 	case record.TypePeering:
-		return indexed(11, 12, m.content(streamStatus), cmp.Or(m.text(2), m.text(1)), m.text(1), m.text(3))
+		return indexed(11, 12, m.carried(11, 12, streamStatus), cmp.Or(m.text(2), m.text(1)), m.text(1), m.text(3))
 	case record.TypePeeringTrustBundle:
-		return indexed(6, 7, m.content(0), m.text(2), m.text(2), m.text(3))
+		return indexed(6, 7, m.carried(6, 7), m.text(2), m.text(2), m.text(3))
 	case record.TypePeeringSecrets:
-		return &object{family: family, id: idOf(family, m.text(1)), name: "of peering " + m.text(1), value: m.content(0)}
+		return &Object{Family: family, ID: IDOf(family, m.text(1)), Name: "of peering " + m.text(1), Value: whole(m)}
 	}
 	called := protoMessage(protoFields(m.bytes(1)))
 	if called == nil {
 		return nil
 	}
-	id := idOf(family, called.text(2), string(protoMessage(protoFields(called.bytes(3))).content(0)), called.text(4))
-	return &object{family: family, id: id, name: called.text(2), value: m.content(0)}
+	id := IDOf(family, called.text(2), string(protoMessage(protoFields(called.bytes(3))).content()), called.text(4))
+	return &Object{Family: family, ID: id, Name: called.text(2), Value: whole(m)}
+}
+
+// whole is a message without indexes.
+func whole(m protoMessage) Carried {
+	all := m.content()
+	return Carried{content: all, bare: all}
 }

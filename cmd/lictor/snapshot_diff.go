@@ -1,0 +1,248 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/cli"
+
+	"github.com/lictor-dr/lictor/internal/backup"
+	"github.com/lictor-dr/lictor/internal/blobstore"
+	"github.com/lictor-dr/lictor/internal/diff"
+)
+
+// snapshotDiff tells in what two states differ.
+type snapshotDiff struct {
+	*program
+	connection
+	storeFlags
+	keyFlags
+	only, prefixes         []string
+	format                 string
+	stat, indexes, secrets bool
+	limit                  int
+
+	stores []blobstore.Store // once a side needed them
+}
+
+func newSnapshotDiff(p *program) cli.Command {
+	c := &snapshotDiff{program: p}
+	text := diffManual
+	text.about = strings.Replace(text.about, "{kinds}", strings.Join(wrap(strings.Join(diff.Words(), ", ")+".", 76), "\n"), 1)
+	return &leaf{
+		program: p,
+		manual:  text,
+		groups: []optionGroup{
+			options("Command Options", c.define),
+			options("HTTP API Options", func(fs *flag.FlagSet) {
+				c.clientFlags.define(fs)
+				fs.BoolVar(&c.stale, "stale", false, "Let any server answer for a datacenter, also without a leader. The answer may be old.")
+			}),
+			options("Store Options", c.storeFlags.define), options("Decryption Options", c.keyFlags.define),
+		},
+		execute: c.run,
+		misuse:  2,
+	}
+}
+
+var diffManual = manual{
+	synopsis: "Tells in what two snapshots, or datacenters, differ",
+	usage:    "snapshot diff [options] BEFORE AFTER",
+	about: `
+Compares two states and tells which objects were added, removed and changed:
+keys, nodes, services, checks, sessions, prepared queries, ACLs, and what
+Consul has beside these. Each side is one of
+
+    FILE       a snapshot; "-" is standard input, for one side
+    store:ID   the snapshot of this ID in the store of -store or -config-file;
+               store:latest is the newest that is not bad
+    dc:NAME    the datacenter of this name, as it is now, through the agent at
+               -http-addr; dc: is the agent's own. It is asked for a snapshot:
+               with ACLs enabled that needs a token with acl:write
+
+A file whose name begins with store: or dc: is named with ./ before it. Both
+sides are read and verified to their ends before anything is printed. A
+snapshot that is encrypted is decrypted to a private temporary file first.
+
+Indexes, hashes and other things that servers derive are no differences. With
+-indexes, indexes are. Secrets are not shown, but that they have changed is:
+those of ACL tokens, prepared queries and auth methods. Values of keys are
+shown. What Consul has beside the above, such as config entries and
+certificate authorities, is told by its name, size and SHA-256.
+
+-only and -prefix say what is compared. -only is a list of KIND:NAME with
+commas between them. kv:KEY is one key, kv:PREFIX/ is all below, KIND: is all
+of a kind, and everything else goes by its name or ID; a service or check also
+by "ID on NODE". In a name \, is a comma and \\ a backslash. The kinds are
+{kinds}
+
+With -format=json there is one document: Before and After (Source, Index,
+Objects), Equal, Counts (Family, Added, Removed, Changed), and Changes, one a
+line: Family is the kind; Name; Change is added, removed or changed; Before
+and After are the objects, with the field names of the HTTP API and bytes in
+base64; Fields are those that differ (Path, Before, After). Unmatched are the
+terms of -only that neither side has anything for.`,
+	examples: `
+    $ {program} snapshot diff yesterday.snap today.snap
+    $ {program} snapshot diff -stat backup.snap dc:
+    $ {program} snapshot diff -only=kv:app/config/,acl-policy:ops a.snap b.snap
+    $ {program} snapshot diff -store=/srv/snapshots store:latest dc:east
+    $ {program} snapshot diff -format=json a.snap b.snap |
+        jq -r '.Changes[] | .Change + " " + .Family + ":" + .Name'`,
+	status: []exitStatus{
+		{0, "the two are the same, as far as they were compared"},
+		{1, "they differ"},
+		{2, "wrong arguments, or a side cannot be read or is damaged"},
+	},
+}
+
+func (c *snapshotDiff) define(fs *flag.FlagSet) {
+	fs.Func("only", "Compare only what this `list` names, as KIND:NAME,KIND:NAME. Can be given multiple times.",
+		func(list string) error { c.only = append(c.only, list); return nil })
+	fs.Func("prefix", "Compare only keys that begin with this `text`, and what -only names. Can be given multiple times.",
+		func(text string) error { c.prefixes = append(c.prefixes, text); return nil })
+	fs.StringVar(&c.format, "format", "pretty", "The output `format`: pretty or json.")
+	fs.BoolVar(&c.stat, "stat", false, "Print only how many objects of each kind were added, removed and changed.")
+	fs.BoolVar(&c.indexes, "indexes", false, "Compare indexes, too: what was written again with the same content counts as changed.")
+	fs.BoolVar(&c.secrets, "show-secrets", false, "Show secrets.")
+	fs.IntVar(&c.limit, "limit", 200, "How many objects of a kind are listed; the others are counted, a `number`. 0 lists all, as JSON does.")
+}
+
+// trouble prints one line to standard error and returns the exit code of a comparison that was not made.
+func (c *snapshotDiff) trouble(err error) int {
+	c.fail("Error comparing snapshots: %s", err)
+	return 2
+}
+
+func (c *snapshotDiff) run(args []string) int {
+	if err := c.check(args); err != nil {
+		return c.trouble(err)
+	}
+	filter, err := diff.ParseFilter(c.only, c.prefixes)
+	if err != nil {
+		return c.trouble(err)
+	}
+	ctx, stop := interruptible()
+	defer stop()
+	defer func() { closeStores(c.program, c.stores) }()
+	var sides []*diffSide
+	for _, arg := range args {
+		side, err := c.side(ctx, arg)
+		if err != nil {
+			return c.trouble(interrupted(ctx, fmt.Errorf("%s: %w", arg, err)))
+		}
+		defer side.stop()
+		sides = append(sides, side)
+	}
+	return c.compare(ctx, sides[0], sides[1], filter)
+}
+
+// check refuses what contradicts itself.
+func (c *snapshotDiff) check(args []string) error {
+	stored := slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, storePrefix) })
+	live := slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, datacenterPrefix) })
+	switch {
+	case len(args) != 2:
+		return fmt.Errorf("two arguments are needed, BEFORE and AFTER (got %d)", len(args))
+	case slices.Contains(args, ""):
+		return errors.New("the name of a file is empty")
+	case args[0] == "-" && args[1] == "-":
+		return errors.New("standard input can be one side only")
+	case c.format != "pretty" && c.format != "json":
+		return fmt.Errorf("Unknown format: %s", c.format)
+	case c.storeFlags.given() && !stored:
+		return errors.New("a store is named, and no side is in it: a snapshot in a store is store:ID or store:latest")
+	case c.stale && !live:
+		return errors.New("-stale is for a datacenter, and no side is one: dc: or dc:NAME")
+	case c.limit < 0:
+		return fmt.Errorf("-limit is %d: it must be 0, for no limit, or more", c.limit)
+	}
+	return nil
+}
+
+// interrupted is what there is to say of an error after an interrupt.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errors.New("interrupted")
+	}
+	return err
+}
+
+// compare compares two sides and prints what it finds.
+func (c *snapshotDiff) compare(ctx context.Context, before, after *diffSide, filter *diff.Filter) int {
+	result, err := diff.Compare(ctx, before.records, after.records, diff.Options{Filter: filter, Indexes: c.indexes, Scratch: scratchFile})
+	if err != nil {
+		return c.trouble(interrupted(ctx, err))
+	}
+	defer result.Close()
+	for _, term := range result.Unmatched {
+		c.warn("neither side has anything for %s", printable(term))
+	}
+	out := bufio.NewWriterSize(c.out, 64<<10)
+	err = errors.Join(c.print(out, result, before, after), out.Flush())
+	switch {
+	case c.out.failed != nil:
+		return c.trouble(fmt.Errorf("write to standard output: %w", c.out.failed))
+	case err != nil:
+		return c.trouble(err)
+	case result.Len() > 0:
+		return 1
+	}
+	return 0
+}
+
+func scratchFile() (diff.Scratch, error) {
+	spool, err := backup.NewSpool()
+	if err != nil {
+		return nil, err
+	}
+	return spool, nil
+}
+
+func (c *snapshotDiff) print(out io.Writer, r *diff.Result, before, after *diffSide) error {
+	view := diff.View{Secrets: c.secrets, Indexes: c.indexes}
+	if c.format == "json" {
+		j := diff.JSON{View: view, Stat: c.stat,
+			Before: diff.Side{Source: before.name, Index: before.index}, After: diff.Side{Source: after.name, Index: after.index}}
+		return j.Write(out, r)
+	}
+	if r.Len() == 0 {
+		_, err := fmt.Fprintf(out, "No differences in %d objects\n", r.Before)
+		return err
+	}
+	if c.stat {
+		writeTable(out, statRows(r))
+		return nil
+	}
+	_, err := fmt.Fprintf(out, "--- %s (index %d, %d objects)\n+++ %s (index %d, %d objects)\n", printable(before.name), before.index, r.Before,
+		printable(after.name), after.index, r.After)
+	if err != nil {
+		return err
+	}
+	t := diff.Text{View: view, Limit: c.limit}
+	return t.Write(out, r)
+}
+
+// statRows is the table of -stat.
+func statRows(r *diff.Result) [][]string {
+	rows := [][]string{{"Kind", "Added", "Removed", "Changed"}}
+	row := func(name string, c diff.Count) {
+		rows = append(rows, []string{name, strconv.FormatInt(c.Added, 10), strconv.FormatInt(c.Removed, 10), strconv.FormatInt(c.Changed, 10)})
+	}
+	var total diff.Count
+	for _, count := range r.Counts() {
+		row(diff.Plural(count.Family), count)
+		total.Added += count.Added
+		total.Removed += count.Removed
+		total.Changed += count.Changed
+	}
+	row("All", total)
+	return rows
+}
