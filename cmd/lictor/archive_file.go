@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,13 +9,40 @@ import (
 	"github.com/lictor-dr/lictor/internal/archive"
 	"github.com/lictor-dr/lictor/internal/backup"
 	"github.com/lictor-dr/lictor/internal/encryption"
+	"github.com/lictor-dr/lictor/internal/kvarchive"
 )
 
 // readArchive reads a snapshot from its start to its end.
 type readArchive func(archive.StateFunc) (*archive.Result, error)
 
+// An openedFile is a snapshot, or an archive of consul-snapshot.
+type openedFile struct {
+	read  readArchive
+	old   *kvarchive.Archive // nil for a snapshot
+	close func() error
+}
+
 // openArchive opens a file, or copies standard input, or what is encrypted, to a private temporary one.
-func (k *keyFlags) openArchive(p *program, path string) (readArchive, func() error, error) {
+func (k *keyFlags) openArchive(ctx context.Context, p *program, path string) (*openedFile, error) {
+	old, looks, err := k.openOld(ctx, p, path)
+	if err != nil {
+		return nil, err
+	}
+	if old != nil {
+		return &openedFile{old: old, close: old.Close}, nil
+	}
+	read, stop, err := k.openSnapshot(p, path)
+	if err != nil {
+		return nil, err
+	}
+	explained := func(state archive.StateFunc) (*archive.Result, error) {
+		result, err := read(state)
+		return result, unreadable(err, looks)
+	}
+	return &openedFile{read: explained, close: stop}, nil
+}
+
+func (k *keyFlags) openSnapshot(p *program, path string) (readArchive, func() error, error) {
 	encrypted, in := false, p.in
 	if path == "-" {
 		encrypted, in = encryption.Sniff(p.in)

@@ -39,6 +39,7 @@ var commands = map[string]constructor{
 	"snapshot agent":                newSnapshotAgent,
 	"snapshot decode":               newSnapshotDecode,
 	"snapshot diff":                 newSnapshotDiff,
+	"snapshot export":               newSnapshotExport,
 	"snapshot get":                  newSnapshotGet,
 	"snapshot inspect":              newSnapshotInspect,
 	"snapshot list":                 newSnapshotList,

@@ -30,6 +30,13 @@ func (k *keyFlags) define(fs *flag.FlagSet) {
 		"A `file` with the passphrase of a snapshot that is encrypted with one. Without it the passphrase is asked for, on a terminal.")
 }
 
+// defineOld is define for commands that read archives of consul-snapshot, too.
+func (k *keyFlags) defineOld(fs *flag.FlagSet) {
+	k.define(fs)
+	fs.Lookup("passphrase-file").Usage = "A `file` with the passphrase of what is encrypted with one. Without it that of an archive of " +
+		"consul-snapshot is taken from CRYPTO_PASSWORD, if that is set; otherwise it is asked for, on a terminal."
+}
+
 // given tells whether there is anything.
 func (k *keyFlags) given() bool { return len(k.identities) > 0 || k.passphraseFile != "" }
 

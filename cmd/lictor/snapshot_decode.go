@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +11,9 @@ import (
 	"github.com/hashicorp/cli"
 
 	"github.com/lictor-dr/lictor/internal/archive"
+	"github.com/lictor-dr/lictor/internal/digest"
 	"github.com/lictor-dr/lictor/internal/inspect"
+	"github.com/lictor-dr/lictor/internal/kvarchive"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/recordjson"
 )
@@ -38,7 +41,8 @@ Secrets are printed in clear: tokens, private keys, values.
 No server is needed. FILE may also be the state.bin in a server's data
 directory, with its meta.json beside it, or "-" for standard input. A file
 that is encrypted is decrypted to a private temporary file first, whatever its
-name.`,
+name. An archive of consul-snapshot is decoded as the records that a snapshot
+would have of what it holds; a legacy ACL is a token with a policy then.`,
 			examples: `
     $ {program} snapshot decode backup.snap
     $ {program} snapshot decode -identity=key.txt backup.snap.age
@@ -52,7 +56,7 @@ The names of all keys:
 				{1, "wrong arguments, or the file cannot be read or is damaged"},
 			},
 		},
-		groups:  []optionGroup{options("Decryption Options", c.keyFlags.define)},
+		groups:  []optionGroup{options("Decryption Options", c.keyFlags.defineOld)},
 		execute: c.run,
 	}
 }
@@ -61,7 +65,7 @@ func (c *snapshotDecode) run(args []string) int {
 	if err := oneFile(args); err != nil {
 		return c.fail("%s", err)
 	}
-	read, stop, err := c.openArchive(c.program, args[0])
+	file, err := c.openArchive(context.Background(), c.program, args[0])
 	var badMeta *archive.RawMetaError
 	var sealed *sealedError
 	switch {
@@ -69,16 +73,18 @@ func (c *snapshotDecode) run(args []string) int {
 		return c.fail("Error decrypting snapshot: %s", sealed)
 	case errors.As(err, &badMeta):
 		return c.fail("Error %s", badMeta)
+	case errors.Is(err, kvarchive.ErrCorrupt), errors.Is(err, kvarchive.ErrNothingSaved):
+		return c.fail("Error reading snapshot: %s", err)
 	case err != nil:
 		return c.fail("Error opening snapshot file: %s", err)
 	}
-	defer stop()
-	result, err := read(nil) // nothing is printed of an archive that is not sound
+	defer file.close()
+	decode, err := decoder(file) // nothing is printed of an archive that is not sound
 	if err != nil {
 		return c.fail("Error reading snapshot: %s", err)
 	}
 	out := bufio.NewWriterSize(c.out, 64<<10)
-	err = decode(out, read, result)
+	err = decode(out)
 	if flushErr := out.Flush(); flushErr != nil {
 		return 0 // whoever runs the command sees that its output failed
 	}
@@ -92,30 +98,40 @@ func (c *snapshotDecode) run(args []string) int {
 	return 0
 }
 
-// decode prints the metadata and all records. It ends at the first failure of
-// the output.
-func decode(out io.Writer, read readArchive, verified *archive.Result) error {
-	meta, err := json.Marshal(&verified.Meta)
+// decoder verifies a file, and returns what prints the metadata and all records. That ends at the first failure of the output.
+func decoder(file *openedFile) (func(io.Writer) error, error) {
+	if file.old != nil {
+		_, err := file.old.Verify(context.Background())
+		return func(out io.Writer) error { return decode(out, headOf(file.old), file.old.Source(context.Background())) }, err
+	}
+	verified, err := file.read(nil)
+	if err != nil {
+		return nil, err
+	}
+	return func(out io.Writer) error {
+		return decode(out, &verified.Meta, func(visit func(record.Raw) error) error {
+			_, err := file.read(func(_ *archive.Meta, state io.Reader) error { return digest.Walk(state, visit) })
+			return err
+		})
+	}, nil
+}
+
+// decode prints the metadata and all records.
+func decode(out io.Writer, head any, records digest.Source) error {
+	meta, err := json.Marshal(head)
 	if err != nil {
 		return err
 	}
 	if err := writeLine(out, meta, "SnapshotHeader"); err != nil {
 		return err
 	}
-	_, err = read(func(_ *archive.Meta, state io.Reader) error {
-		r, err := record.NewReader(state)
-		if err != nil {
+	var data []byte
+	return records(func(raw record.Raw) (err error) {
+		if data, err = recordjson.Append(data[:0], raw); err != nil {
 			return err
 		}
-		var data []byte
-		return r.Each(func(raw record.Raw) (err error) {
-			if data, err = recordjson.Append(data[:0], raw); err != nil {
-				return err
-			}
-			return writeLine(out, data, raw.Type.String())
-		})
+		return writeLine(out, data, raw.Type.String())
 	})
-	return err
 }
 
 func writeLine(out io.Writer, data []byte, name string) error {

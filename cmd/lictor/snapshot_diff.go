@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -14,39 +15,28 @@ import (
 	"github.com/hashicorp/cli"
 
 	"github.com/lictor-dr/lictor/internal/backup"
-	"github.com/lictor-dr/lictor/internal/blobstore"
 	"github.com/lictor-dr/lictor/internal/diff"
+	"github.com/lictor-dr/lictor/internal/kvarchive"
 )
 
 // snapshotDiff tells in what two states differ.
 type snapshotDiff struct {
 	*program
-	connection
-	storeFlags
-	keyFlags
+	stateFlags
 	only, prefixes         []string
 	format                 string
 	stat, indexes, secrets bool
 	limit                  int
-
-	stores []blobstore.Store // once a side needed them
 }
 
 func newSnapshotDiff(p *program) cli.Command {
 	c := &snapshotDiff{program: p}
 	text := diffManual
-	text.about = strings.Replace(text.about, "{kinds}", strings.Join(wrap(strings.Join(diff.Words(), ", ")+".", 76), "\n"), 1)
+	text.about = strings.Replace(text.about, "{kinds}", kindsText(), 1)
 	return &leaf{
 		program: p,
 		manual:  text,
-		groups: []optionGroup{
-			options("Command Options", c.define),
-			options("HTTP API Options", func(fs *flag.FlagSet) {
-				c.clientFlags.define(fs)
-				fs.BoolVar(&c.stale, "stale", false, "Let any server answer for a datacenter, also without a leader. The answer may be old.")
-			}),
-			options("Store Options", c.storeFlags.define), options("Decryption Options", c.keyFlags.define),
-		},
+		groups:  append([]optionGroup{options("Command Options", c.define)}, c.stateFlags.groups()...),
 		execute: c.run,
 		misuse:  2,
 	}
@@ -60,9 +50,11 @@ Compares two states and tells which objects were added, removed and changed:
 keys, nodes, services, checks, sessions, prepared queries, ACLs, and what
 Consul has beside these. Each side is one of
 
-    FILE       a snapshot; "-" is standard input, for one side
+    FILE       a snapshot, or an archive of consul-snapshot; "-" is standard
+               input, for one side
     store:ID   the snapshot of this ID in the store of -store or -config-file;
-               store:latest is the newest that is not bad
+               store:latest is the newest that is not bad; the name of an
+               archive of consul-snapshot is that
     dc:NAME    the datacenter of this name, as it is now, through the agent at
                -http-addr; dc: is the agent's own. It is asked for a snapshot:
                with ACLs enabled that needs a token with acl:write
@@ -70,6 +62,10 @@ Consul has beside these. Each side is one of
 A file whose name begins with store: or dc: is named with ./ before it. Both
 sides are read and verified to their ends before anything is printed. A
 snapshot that is encrypted is decrypted to a private temporary file first.
+
+An archive of consul-snapshot holds keys, and maybe prepared queries and ACLs:
+without -only and -prefix no more is compared. Its legacy ACLs are compared as
+the tokens and policies that they become. In JSON its Index is 0.
 
 Indexes, hashes and other things that servers derive are no differences. With
 -indexes, indexes are. Secrets are not shown, but that they have changed is:
@@ -132,39 +128,74 @@ func (c *snapshotDiff) run(args []string) int {
 	ctx, stop := interruptible()
 	defer stop()
 	defer func() { closeStores(c.program, c.stores) }()
-	var sides []*diffSide
+	var sides []*stateSide
 	for _, arg := range args {
-		side, err := c.side(ctx, arg)
+		side, err := c.side(ctx, c.program, arg)
 		if err != nil {
 			return c.trouble(interrupted(ctx, fmt.Errorf("%s: %w", arg, err)))
 		}
 		defer side.stop()
 		sides = append(sides, side)
 	}
-	return c.compare(ctx, sides[0], sides[1], filter)
+	held, err := c.held(ctx, sides)
+	if err != nil {
+		return c.trouble(interrupted(ctx, err))
+	}
+	return c.compare(ctx, sides[0], sides[1], cmp.Or(held, filter), held != nil)
+}
+
+// held limits a comparison for which nothing else was said to what archives of consul-snapshot hold: the rest is not gone. It is nil without
+// one.
+func (c *snapshotDiff) held(ctx context.Context, sides []*stateSide) (*diff.Filter, error) {
+	var terms []string
+	for _, side := range sides {
+		if side.old == nil {
+			continue
+		}
+		if err := side.warn(ctx, c.program); err != nil {
+			return nil, err
+		}
+		if mine := heldBy(side.old); terms == nil {
+			terms = mine
+		} else {
+			terms = slices.DeleteFunc(terms, func(term string) bool { return !slices.Contains(mine, term) })
+		}
+	}
+	if terms == nil || len(c.only)+len(c.prefixes) > 0 {
+		return nil, nil
+	}
+	c.tell("Only what the archive of consul-snapshot holds is compared, as with -only=%s", strings.Join(terms, ","))
+	return diff.ParseFilter(terms, nil)
+}
+
+// heldBy is what an archive of consul-snapshot holds, in the words of -only.
+func heldBy(a *kvarchive.Archive) []string {
+	terms := []string{"kv:"}
+	if a.Holds(kvarchive.Queries) {
+		terms = append(terms, "query:")
+	}
+	if a.Holds(kvarchive.LegacyACLs) || a.Holds(kvarchive.ACLs) {
+		terms = append(terms, "acl-token:", "acl-policy:", "acl-role:")
+	}
+	if a.Holds(kvarchive.LegacyACLs) {
+		terms = append(terms, "acl-legacy:")
+	}
+	return terms
 }
 
 // check refuses what contradicts itself.
 func (c *snapshotDiff) check(args []string) error {
-	stored := slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, storePrefix) })
-	live := slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, datacenterPrefix) })
 	switch {
 	case len(args) != 2:
 		return fmt.Errorf("two arguments are needed, BEFORE and AFTER (got %d)", len(args))
-	case slices.Contains(args, ""):
-		return errors.New("the name of a file is empty")
 	case args[0] == "-" && args[1] == "-":
 		return errors.New("standard input can be one side only")
 	case c.format != "pretty" && c.format != "json":
 		return fmt.Errorf("Unknown format: %s", c.format)
-	case c.storeFlags.given() && !stored:
-		return errors.New("a store is named, and no side is in it: a snapshot in a store is store:ID or store:latest")
-	case c.stale && !live:
-		return errors.New("-stale is for a datacenter, and no side is one: dc: or dc:NAME")
 	case c.limit < 0:
 		return fmt.Errorf("-limit is %d: it must be 0, for no limit, or more", c.limit)
 	}
-	return nil
+	return c.misused(args)
 }
 
 // interrupted is what there is to say of an error after an interrupt.
@@ -175,13 +206,16 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// compare compares two sides and prints what it finds.
-func (c *snapshotDiff) compare(ctx context.Context, before, after *diffSide, filter *diff.Filter) int {
+// compare compares two sides and prints what it finds. A filter that nobody gave is not told of.
+func (c *snapshotDiff) compare(ctx context.Context, before, after *stateSide, filter *diff.Filter, quiet bool) int {
 	result, err := diff.Compare(ctx, before.records, after.records, diff.Options{Filter: filter, Indexes: c.indexes, Scratch: scratchFile})
 	if err != nil {
 		return c.trouble(interrupted(ctx, err))
 	}
 	defer result.Close()
+	if quiet {
+		result.Unmatched = nil
+	}
 	for _, term := range result.Unmatched {
 		c.warn("neither side has anything for %s", printable(term))
 	}
@@ -206,7 +240,7 @@ func scratchFile() (diff.Scratch, error) {
 	return spool, nil
 }
 
-func (c *snapshotDiff) print(out io.Writer, r *diff.Result, before, after *diffSide) error {
+func (c *snapshotDiff) print(out io.Writer, r *diff.Result, before, after *stateSide) error {
 	view := diff.View{Secrets: c.secrets, Indexes: c.indexes}
 	if c.format == "json" {
 		j := diff.JSON{View: view, Stat: c.stat,
@@ -221,8 +255,8 @@ func (c *snapshotDiff) print(out io.Writer, r *diff.Result, before, after *diffS
 		writeTable(out, statRows(r))
 		return nil
 	}
-	_, err := fmt.Fprintf(out, "--- %s (index %d, %d objects)\n+++ %s (index %d, %d objects)\n", printable(before.name), before.index, r.Before,
-		printable(after.name), after.index, r.After)
+	_, err := fmt.Fprintf(out, "--- %s (%s, %d objects)\n+++ %s (%s, %d objects)\n", printable(before.name), before.version(), r.Before,
+		printable(after.name), after.version(), r.After)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"path"
 
 	"github.com/hashicorp/cli"
 
@@ -44,6 +45,10 @@ A snapshot that is encrypted is copied as it is, and compared with its entry;
 FILE is consul-ID.snap.age then. With -identity or -passphrase-file it is
 decrypted, and verified as any other.
 
+An archive of consul-snapshot is got by its name, as "snapshot list" shows it.
+It is copied as it is, into a file of that name, and verified; if it is
+encrypted, with the passphrase in -passphrase-file or CRYPTO_PASSWORD.
+
 What was got is restored with "snapshot restore".`,
 			examples: `
     $ {program} snapshot get -store=/srv/snapshots latest backup.snap
@@ -57,7 +62,7 @@ What was got is restored with "snapshot restore".`,
 		},
 		groups: []optionGroup{
 			options("Store Options", c.storeFlags.define), options("Command Options", c.define),
-			options("Decryption Options", c.keyFlags.define),
+			options("Decryption Options", c.keyFlags.defineOld),
 		},
 		execute: c.run,
 	}
@@ -94,6 +99,10 @@ func (c *snapshotGet) run(args []string) int {
 	if c.format == "json" {
 		return c.sayJSON(say, got)
 	}
+	if got.Proof == oldProof && !got.Encrypted {
+		say("Got and verified archive of consul-snapshot %s: %s", got.ID, got.Path)
+		return 0
+	}
 	if got.Encrypted {
 		say("Got encrypted snapshot %s, %s: %s", got.ID, got.Proof, got.Path)
 		return 0
@@ -117,6 +126,9 @@ type gotSnapshot struct {
 
 // get copies a backup from the first store that can give it.
 func (c *snapshotGet) get(ctx context.Context, stores []blobstore.Store, args []string) (*gotSnapshot, error) {
+	if name := args[0]; isOldName(name) {
+		return c.getOld(ctx, stores, name, append(args, path.Base(name))[1])
+	}
 	copies, err := retrieval.FindCopies(ctx, stores, args[0], c.cluster)
 	if err != nil {
 		return nil, err
@@ -124,13 +136,13 @@ func (c *snapshotGet) get(ctx context.Context, stores []blobstore.Store, args []
 	for _, err := range copies.Unlisted {
 		c.warn("%s", err)
 	}
-	path := c.path(copies.Sources[0].Backup)
+	to := c.path(copies.Sources[0].Backup)
 	if len(args) == 2 {
-		path = args[1]
+		to = args[1]
 	}
 	var errs []error
 	for _, source := range copies.Sources {
-		got, err := c.copy(ctx, source, path)
+		got, err := c.copy(ctx, source, to)
 		if err == nil || ctx.Err() != nil {
 			return got, err
 		}
@@ -154,14 +166,19 @@ func (c *snapshotGet) path(b *inventory.Backup) string {
 	return inventory.EncryptedName(id, 0)
 }
 
+// place is where a snapshot goes.
+func (c *snapshotGet) place(path string) backup.Place {
+	if path == "-" {
+		return &backup.Pipe{Out: c.out}
+	}
+	return &backup.File{Path: path, Warn: func(err error) { c.warn("%s", err) }}
+}
+
 // copy copies one archive to path.
 func (c *snapshotGet) copy(ctx context.Context, source *retrieval.Source, path string) (*gotSnapshot, error) {
 	b := source.Backup
 	var from backup.Source = source
-	var place backup.Place = &backup.File{Path: path, Warn: func(err error) { c.warn("%s", err) }}
-	if path == "-" {
-		place = &backup.Pipe{Out: c.out}
-	}
+	place := c.place(path)
 	if !c.keyFlags.given() {
 		encrypted, err := isEncrypted(ctx, source)
 		switch {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -39,10 +40,15 @@ Verifies a snapshot file, walks its records to the last one, and prints its
 metadata and how many records of each type it holds, largest first. No server
 is needed. FILE may also be the state.bin in a server's data directory, with
 its meta.json beside it, or "-" for standard input. A file that is encrypted
-is decrypted to a private temporary file first, whatever its name.`,
+is decrypted to a private temporary file first, whatever its name.
+
+Of an archive of consul-snapshot it prints when, of what and by which version
+it was made, and its documents with their checksums; then the records that a
+snapshot would have of what it holds.`,
 			examples: `
     $ {program} snapshot inspect backup.snap
     $ {program} snapshot inspect -identity=key.txt backup.snap.age
+    $ {program} snapshot inspect consul-1.consul.snapshot.1795246816.tar.gz
 
 Where the keys are, two levels deep, then the level below "redis":
 
@@ -54,7 +60,7 @@ Where the keys are, two levels deep, then the level below "redis":
 				{1, "wrong arguments, or the file cannot be read or is damaged"},
 			},
 		},
-		groups:  []optionGroup{options("Command Options", c.define), options("Decryption Options", c.keyFlags.define)},
+		groups:  []optionGroup{options("Command Options", c.define), options("Decryption Options", c.keyFlags.defineOld)},
 		execute: c.run,
 	}
 }
@@ -79,7 +85,18 @@ func (c *snapshotInspect) run(args []string) int {
 	if !c.options.KVDetails && (c.options.KVDepth != 2 || c.options.KVFilter != "") {
 		c.warn("-kvdepth and -kvfilter have no effect without -kvdetails and are ignored")
 	}
-	census, ok := c.take(args[0])
+	old, looks, err := c.openOld(context.Background(), c.program, args[0])
+	var sealed *sealedError
+	switch {
+	case errors.As(err, &sealed):
+		return c.fail("Error decrypting snapshot: %s", err)
+	case err != nil:
+		return c.fail("Error reading snapshot: %s", err)
+	case old != nil:
+		defer old.Close()
+		return c.inspectOld(context.Background(), old)
+	}
+	census, ok := c.take(args[0], looks)
 	if !ok {
 		return 1
 	}
@@ -97,13 +114,13 @@ func (c *snapshotInspect) run(args []string) int {
 
 // take reads the file, or standard input, once and to its end. A failure is
 // already printed when it returns false.
-func (c *snapshotInspect) take(path string) (*inspect.Census, bool) {
+func (c *snapshotInspect) take(path, looks string) (*inspect.Census, bool) {
 	if path == "-" {
 		encrypted, in := encryption.Sniff(c.in)
 		if encrypted {
 			return c.decrypted(c.decrypt(c.program, in))
 		}
-		return c.count(func(state archive.StateFunc) (*archive.Result, error) { return archive.Read(in, state) })
+		return c.count(looks, func(state archive.StateFunc) (*archive.Result, error) { return archive.Read(in, state) })
 	}
 	if isEncryptedFile(path) {
 		return c.decrypted(c.decryptFile(c.program, path))
@@ -119,7 +136,7 @@ func (c *snapshotInspect) take(path string) (*inspect.Census, bool) {
 		return nil, false
 	}
 	defer file.Close()
-	return c.count(file.Read)
+	return c.count(looks, file.Read)
 }
 
 // decrypted takes the census of what was decrypted.
@@ -129,11 +146,11 @@ func (c *snapshotInspect) decrypted(spool *backup.Spool, err error) (*inspect.Ce
 		return nil, false
 	}
 	defer spool.Close()
-	return c.count(readSpool(spool))
+	return c.count("", readSpool(spool))
 }
 
 // count takes the census of what read reads.
-func (c *snapshotInspect) count(read func(archive.StateFunc) (*archive.Result, error)) (*inspect.Census, bool) {
+func (c *snapshotInspect) count(looks string, read readArchive) (*inspect.Census, bool) {
 	var census *inspect.Census
 	result, err := read(func(_ *archive.Meta, r io.Reader) (err error) {
 		census, err = inspect.Count(r, c.options)
@@ -145,7 +162,7 @@ func (c *snapshotInspect) count(read func(archive.StateFunc) (*archive.Result, e
 		c.fail("Error extracting snapshot data: %s", badRecords)
 		return nil, false
 	case err != nil:
-		c.fail("Error reading snapshot: %s", err)
+		c.fail("Error reading snapshot: %s", unreadable(err, looks))
 		return nil, false
 	}
 	m := result.Meta

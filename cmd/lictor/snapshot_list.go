@@ -40,6 +40,12 @@ Azure Blob Storage or Google Cloud Storage, newest first, with their proof:
     lost      an entry without its archive
     damaged   the entry cannot be read, or the archive has another size
 
+Archives of consul-snapshot are shown as such, with the host that made them:
+those beside the snapshots, and those below backups/ or a year, with their
+whole names, by which the other commands read them. Nothing here deletes them.
+In a bucket they are found with -store='s3://BUCKET/', or with the prefix that
+they have.
+
 A column tells whom encrypted ones are for, if there are any, by the
 fingerprints of their public keys: the first 16 digits of the SHA-256 of the
 key's text. Clusters may share a store; -cluster leaves the others out. A
@@ -48,6 +54,7 @@ says so.`,
 			examples: `
     $ {program} snapshot list -store=/srv/snapshots
     $ {program} snapshot list -store='s3://bucket?region=eu-west-1'
+    $ {program} snapshot list -store='s3://bucket/backups?region=eu-west-1'
     $ {program} snapshot list -config-file=snapshot.json -format=json`,
 			status: []exitStatus{
 				{0, "all stores were listed, also if they are empty"},
@@ -71,6 +78,7 @@ type listed struct {
 	Size        int64
 	Proof       string
 	Cluster     string
+	Host        string `json:",omitempty"` // where consul-snapshot made an archive
 	Encryption  string `json:",omitempty"` // whom it is encrypted for
 	Destination string
 	Location    string
@@ -111,6 +119,14 @@ func (c *snapshotList) run(args []string) int {
 				}
 			}
 		}
+		if c.cluster != "" {
+			continue
+		}
+		old, err := oldArchives(ctx, store)
+		if err != nil {
+			code = c.fail("Error listing snapshots: %s", err)
+		}
+		all = append(all, old...)
 	}
 	if c.format == "json" {
 		return max(code, c.sayJSON(c.say, all))
@@ -157,7 +173,11 @@ func (c *snapshotList) table(all []listed) {
 		if l.Index > 0 {
 			index = strconv.FormatUint(l.Index, 10)
 		}
-		row := []string{l.ID, l.Time.UTC().Format("2006-01-02T15:04:05Z"), index, formatSize(l.Size), l.Proof, printable(l.Cluster), l.Destination}
+		whose := l.Cluster
+		if l.Host != "" {
+			whose = "host " + l.Host
+		}
+		row := []string{printable(l.ID), l.Time.UTC().Format("2006-01-02T15:04:05Z"), index, formatSize(l.Size), l.Proof, printable(whose), l.Destination}
 		if encrypted {
 			row = slices.Insert(row, 6, cmp.Or(l.Encryption, "none"))
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/lictor-dr/lictor/internal/backup"
 	"github.com/lictor-dr/lictor/internal/encryption"
+	"github.com/lictor-dr/lictor/internal/kvarchive"
 	"github.com/lictor-dr/lictor/internal/progress"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/restore"
@@ -47,7 +48,7 @@ func newSnapshotRestore(p *program) cli.Command {
 				c.choiceFlags.define(fs)
 			}),
 			options("Safety Snapshot Options", c.safetyFlags.define), options("Comparison Options", c.compareFlags.define),
-			options("Decryption Options", c.keyFlags.define),
+			options("Decryption Options", c.keyFlags.defineOld),
 		},
 		execute: c.run,
 	}
@@ -92,6 +93,9 @@ Afterwards the target is compared with the snapshot, object by object. What
 was written since the restore, and what the cluster removes by itself, is
 named, and is no difference. With FILE there is a safety snapshot with
 -safety-file only, and a comparison with -compare.
+
+An archive of consul-snapshot is read and verified as well. It holds a part of
+a state, and replaces nothing: see "snapshot diff" for what it would change.
 
 With ACLs enabled the token needs acl:write, and after the restore, too, for
 the comparison; -token-after names the one to use then.`,
@@ -224,11 +228,23 @@ func (c *snapshotRestore) run(args []string) int {
 
 // fromFile restores a file.
 func (c *snapshotRestore) fromFile(path string, target *restore.Cluster) int {
-	snapshot, err := c.open(path)
+	old, looks, err := c.openOld(context.Background(), c.program, path)
+	if old != nil {
+		defer old.Close()
+		ctx, stop := interruptible()
+		defer stop()
+		return c.fromOld(ctx, old, path)
+	}
+	var snapshot *restore.Snapshot
+	if err == nil {
+		snapshot, err = c.open(path)
+	}
 	var sealed *sealedError
 	switch {
 	case errors.As(err, &sealed):
 		return c.fail("Error decrypting snapshot: %s", sealed)
+	case errors.Is(err, kvarchive.ErrCorrupt), errors.Is(err, kvarchive.ErrNothingSaved):
+		return c.refuse(err)
 	case err != nil:
 		return c.fail("Error opening snapshot file: %s", err)
 	}
@@ -238,7 +254,7 @@ func (c *snapshotRestore) fromFile(path string, target *restore.Cluster) int {
 	began := time.Now()
 	plan, err := restore.Prepare(ctx, snapshot, c.options, progress.New(c.err))
 	if err != nil {
-		return c.refuse(err)
+		return c.refuse(unreadable(err, looks))
 	}
 	defer plan.Close()
 	return c.carryOut(ctx, &restoring{plan: plan, target: target, began: began})

@@ -71,7 +71,7 @@ func (c *snapshotRestore) checkStore(args []string) error {
 		return nil
 	}
 	switch which := args[0]; {
-	case which == retrieval.Latest, !inventory.IDTime(which).IsZero(), retrieval.IsSafetyName(which):
+	case which == retrieval.Latest, !inventory.IDTime(which).IsZero(), retrieval.IsSafetyName(which), isOldName(which):
 		return nil
 	case isFile(which) || which == "-":
 		return fmt.Errorf("%s is a file, and with a store a backup is named by its ID: leave -store away, or give latest, an ID, or -at=TIME",

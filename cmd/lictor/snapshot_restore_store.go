@@ -25,6 +25,14 @@ func (c *snapshotRestore) fromStores(args []string, target *restore.Cluster) int
 		return c.fail("Error restoring snapshot: %s", err)
 	}
 	defer closeStores(c.program, stores)
+	if name := strings.Join(args, ""); isOldName(name) {
+		old, location, err := c.oldFromStores(ctx, c.program, stores, name)
+		if err != nil {
+			return c.refuse(err)
+		}
+		defer old.Close()
+		return c.fromOld(ctx, old, location)
+	}
 	copies, err := c.choose(ctx, stores, args)
 	if err != nil {
 		return c.refuse(err)

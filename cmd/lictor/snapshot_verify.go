@@ -8,9 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"hash"
 	"io"
-	"os"
 	"time"
 
 	"github.com/hashicorp/cli"
@@ -21,6 +19,7 @@ import (
 	"github.com/lictor-dr/lictor/internal/drill"
 	"github.com/lictor-dr/lictor/internal/encryption"
 	"github.com/lictor-dr/lictor/internal/inventory"
+	"github.com/lictor-dr/lictor/internal/kvarchive"
 	"github.com/lictor-dr/lictor/internal/progress"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/retrieval"
@@ -55,6 +54,10 @@ What is encrypted is decrypted with -identity or -passphrase-file. Without,
 a snapshot in a store is compared with its entry, byte for byte, and no more
 is said of it.
 
+An archive of consul-snapshot is compared with its checksums, and every entry
+is read. It cannot prove more: what that leaves open is said. In a store it is
+named as "snapshot list" does; "all" does not mean these.
+
 -drill rebuilds it in a throw-away engine, by a child process, and compares
 what that holds and answers with what is in the archive. The outcome goes into
 the entry: that is how a snapshot that was adopted, or whose drill was
@@ -64,6 +67,7 @@ again. A drill that could not be carried out takes no proof away.`,
     $ {program} snapshot verify -drill backup.snap
     $ {program} snapshot verify -store=/srv/snapshots latest
     $ {program} snapshot verify -store=/srv/snapshots -identity=key.txt all
+    $ {program} snapshot verify consul-1.consul.snapshot.1795246816.tar.gz
     $ {program} snapshot verify -drill -config-file=snapshot.json all`,
 			status: []exitStatus{
 				{0, "every snapshot is sound; with -drill: proven"},
@@ -72,7 +76,7 @@ again. A drill that could not be carried out takes no proof away.`,
 		},
 		groups: []optionGroup{
 			options("Store Options", c.storeFlags.define), options("Command Options", c.define),
-			options("Decryption Options", c.keyFlags.define),
+			options("Decryption Options", c.keyFlags.defineOld),
 		},
 		execute: c.run,
 	}
@@ -99,6 +103,13 @@ type verified struct {
 	SHA256    string   `json:",omitempty"`
 	Records   int64    `json:",omitempty"`
 	Warn      []string `json:"Warnings,omitempty"`
+
+	// Of an archive of consul-snapshot:
+	Format     string     `json:",omitempty"` // consul-snapshot
+	Version    string     `json:",omitempty"`
+	Started    *time.Time `json:",omitempty"`
+	Contents   string     `json:",omitempty"`
+	Unprovable []string   `json:",omitempty"` // what such an archive cannot prove
 }
 
 func (v *verified) good() bool { return v.Sound && (v.Proof == "" || v.Proof == string(drill.Proven)) }
@@ -153,6 +164,8 @@ func (c *snapshotVerify) tellOne(v *verified) {
 		c.say("BAD       %s: %s", v.Name, v.Reason)
 	case v.Closed && v.Proof == "":
 		c.say("encrypted %s: as it was committed, but not decrypted: %s", v.Name, v.Reason)
+	case v.Format != "":
+		c.tellOld(v)
 	case v.Proof == "":
 		c.say("sound     %s: %d records, index %d", v.Name, v.Records, v.Index)
 	case v.Reason != "":
@@ -164,8 +177,7 @@ func (c *snapshotVerify) tellOne(v *verified) {
 
 func (c *snapshotVerify) verify(ctx context.Context, what string) ([]*verified, error) {
 	if !c.storeFlags.given() {
-		source := &fileSource{path: what, in: c.in}
-		v, err := c.one(ctx, source, what, nil)
+		v, err := c.inFile(ctx, what)
 		if err != nil {
 			return nil, err
 		}
@@ -188,8 +200,28 @@ func (c *snapshotVerify) verify(ctx context.Context, what string) ([]*verified, 
 	return all, errors.Join(errs...)
 }
 
+// inFile verifies a file, or standard input.
+func (c *snapshotVerify) inFile(ctx context.Context, name string) (*verified, error) {
+	v, looks, err := c.oldInFile(ctx, name)
+	if v != nil || err != nil {
+		return v, err
+	}
+	v, err = c.one(ctx, &fileSource{path: name, in: c.in}, name, nil)
+	if v != nil && looks != "" && !v.Sound {
+		v.Reason = unreadable(errors.New(v.Reason), looks).Error()
+	}
+	return v, err
+}
+
 // inStore verifies backups in a store.
 func (c *snapshotVerify) inStore(ctx context.Context, store blobstore.Store, what string) ([]*verified, error) {
+	if isOldName(what) {
+		v, err := c.oldInStore(ctx, store, what)
+		if err != nil {
+			return nil, err
+		}
+		return []*verified{v}, nil
+	}
 	inv, err := inventory.List(ctx, store, nil)
 	if err != nil {
 		return nil, err
@@ -334,31 +366,11 @@ func (c *snapshotVerify) read(
 	return report, err
 }
 
-// digested measures what is read.
-type digested struct {
-	io.Reader
-	sum  hash.Hash
-	size int64
-}
-
-// Read reads on.
-func (d *digested) Read(p []byte) (int, error) {
-	n, err := d.Reader.Read(p)
-	d.sum.Write(p[:n])
-	d.size += int64(n)
-	return n, err
-}
-
-// readCloser reads one thing and closes another.
-type readCloser struct {
-	io.Reader
-	io.Closer
-}
-
 // isDamage tells whether an error is about the archive, and not about having it: a full disk, a store that is down.
 func isDamage(err error) bool {
 	for _, damage := range []error{
 		archive.ErrCorrupt, archive.ErrNotRestorable, record.ErrCorrupt, retrieval.ErrChanged, encryption.ErrDamaged,
+		kvarchive.ErrCorrupt, kvarchive.ErrNothingSaved,
 	} {
 		if errors.Is(err, damage) {
 			return true
@@ -381,22 +393,4 @@ func (c *snapshotVerify) rebuild(ctx context.Context, v *verified, path string) 
 	}
 	v.Proof, v.Reason = string(report.Proof), report.Reason
 	return nil
-}
-
-// fileSource is an archive in a file, or on standard input.
-type fileSource struct {
-	path string
-	in   io.Reader
-}
-
-// Snapshot opens it.
-func (s *fileSource) Snapshot(context.Context) (*backup.Stream, error) {
-	if s.path == "-" {
-		return &backup.Stream{Body: io.NopCloser(s.in)}, nil
-	}
-	f, err := os.Open(s.path)
-	if err != nil {
-		return nil, err
-	}
-	return &backup.Stream{Body: f}, nil
 }

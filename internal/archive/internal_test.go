@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lictor-dr/lictor/internal/nameless"
 )
 
 // fullDisk takes a number of bytes and then reports what os.File reports on a full disk.
@@ -91,7 +93,7 @@ func TestSpoolMode(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = sp.close() }()
-	info, err := sp.f.(*os.File).Stat()
+	info, err := sp.f.(*nameless.File).Stat()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,12 +1,12 @@
 package archive
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"sync"
+
+	"github.com/lictor-dr/lictor/internal/nameless"
 )
 
 // spoolFile is what a spool needs of an *os.File.
@@ -19,9 +19,8 @@ type spoolFile interface {
 // spool is a temporary file without a name. Its Write never fails: the first error is kept for err and what follows is
 // dropped, so that the parallel compressor above it can always be closed in order.
 type spool struct {
-	dir  string
-	f    spoolFile
-	path string // to be removed by close; empty where an open file can be unlinked
+	dir string
+	f   spoolFile
 
 	mu   sync.Mutex
 	n    int64
@@ -32,24 +31,11 @@ func newSpool(dir string) (*spool, error) {
 	if dir == "" {
 		dir = os.TempDir()
 	}
-	f, err := os.CreateTemp(dir, "lictor-snapshot-*") // mode 0600
+	f, err := nameless.New(dir, "lictor-snapshot-*")
 	if err != nil {
-		return nil, fmt.Errorf("create snapshot spool in %s: %w", dir, bare(err))
+		return nil, fmt.Errorf("create snapshot spool in %s: %w", dir, nameless.Bare(err))
 	}
-	s := &spool{dir: dir, f: f}
-	if err := os.Remove(f.Name()); err != nil {
-		s.path = f.Name()
-	}
-	return s, nil
-}
-
-// bare strips the path of a file that has no name anymore.
-func bare(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
+	return &spool{dir: dir, f: f}, nil
 }
 
 func (s *spool) Write(p []byte) (int, error) {
@@ -61,7 +47,7 @@ func (s *spool) Write(p []byte) (int, error) {
 	defer s.mu.Unlock()
 	s.n += int64(n)
 	if err != nil {
-		s.fail = fmt.Errorf("write snapshot spool in %s: %w", s.dir, bare(err))
+		s.fail = fmt.Errorf("write snapshot spool in %s: %w", s.dir, nameless.Bare(err))
 	}
 	return len(p), nil
 }
@@ -78,12 +64,8 @@ func (s *spool) reader() io.Reader {
 }
 
 func (s *spool) close() error {
-	err := s.f.Close()
-	if s.path != "" {
-		err = errors.Join(err, os.Remove(s.path))
-	}
-	if err != nil {
-		return fmt.Errorf("release snapshot spool in %s: %w", s.dir, bare(err))
+	if err := s.f.Close(); err != nil {
+		return fmt.Errorf("release snapshot spool in %s: %w", s.dir, nameless.Bare(err))
 	}
 	return nil
 }
@@ -96,7 +78,7 @@ type spoolReader struct {
 func (r *spoolReader) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p)
 	if err != nil && err != io.EOF {
-		err = fmt.Errorf("read snapshot spool in %s: %w", r.dir, bare(err))
+		err = fmt.Errorf("read snapshot spool in %s: %w", r.dir, nameless.Bare(err))
 	}
 	return n, err
 }

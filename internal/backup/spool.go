@@ -2,40 +2,23 @@ package backup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
+
+	"github.com/lictor-dr/lictor/internal/nameless"
 )
 
 // A Spool is a temporary file for one archive, in os.TempDir. It has mode 0600 and is removed from its directory at once, so that
 // nothing of it is left behind whatever ends the process. It is read, and read again, from any place.
-type Spool struct {
-	*os.File
-	path string // to be removed by Close; empty where an open file can be removed
-}
+type Spool struct{ *nameless.File }
 
 // NewSpool makes an empty spool. It must be closed.
 func NewSpool() (*Spool, error) {
-	f, err := os.CreateTemp("", "lictor-spool-*") // mode 0600
+	f, err := nameless.New("", "lictor-spool-*")
 	if err != nil {
 		return nil, fmt.Errorf("create a temporary file (TMPDIR chooses where): %w", err)
 	}
-	s := &Spool{File: f}
-	if err := os.Remove(f.Name()); err != nil {
-		s.path = f.Name()
-	}
-	return s, nil
-}
-
-// Close gives the space back.
-func (s *Spool) Close() error {
-	err := s.File.Close()
-	if s.path != "" {
-		err = errors.Join(err, os.Remove(s.path))
-		s.path = ""
-	}
-	return err
+	return &Spool{f}, nil
 }
 
 // Pipe is a Place: a stream, such as standard output. An archive is staged in a Spool, and not a byte of it is written to the stream
@@ -64,7 +47,7 @@ func (s *stagedSpool) Open() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return spoolReader{io.NewSectionReader(s.File, 0, info.Size())}, nil
+	return spoolReader{io.NewSectionReader(s, 0, info.Size())}, nil
 }
 
 // spoolReader reads a spool that stays open.

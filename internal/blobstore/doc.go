@@ -12,7 +12,8 @@
 //   - Errors name the step, the object and what to do. Neither they nor Location nor String contain secrets.
 //
 // Object stores are used below a key prefix, "consul-snapshot" unless another is given, so that a bucket can be shared with other
-// things; the prefix "/" is the bucket itself. What lies deeper than the prefix, or under names that [CheckName] refuses, is not listed.
+// things; the prefix "/" is the bucket itself. What lies deeper than the prefix, or under names that [CheckName] refuses, is not listed;
+// [ListBelow] and [GetBelow] read what other programs keep there.
 //
 // Its tests run on servers of internal/storetest, and with the build tag clients on real ones, which the go command and npm fetch:
 // versitygw, fake-gcs-server and Azurite. LICTOR_TEST_VERSITYGW and LICTOR_TEST_FAKE_GCS_SERVER name programs to use instead:

@@ -26,9 +26,7 @@ type Options struct {
 // The result must be closed.
 func Compare(ctx context.Context, before, after digest.Source, opts Options) (_ *Result, err error) {
 	c := &comparer{ctx: ctx, opts: opts, unlike: map[object.ID]entry{}, spool: &spool{open: opts.Scratch}}
-	if opts.Filter != nil {
-		c.hits = make([]bool, len(opts.Filter.terms))
-	}
+	c.hits = opts.Filter.hits()
 	defer func() {
 		if err != nil {
 			_ = c.spool.Close() // the error that there is says more
@@ -76,23 +74,11 @@ type found struct {
 
 // read shows the objects of a source that are meant, each with its record.
 func (c *comparer) read(src digest.Source, visit func(record.Raw, *object.Object) error) error {
-	split := object.NewSplitter()
 	c.spool.forget()
 	c.seen = 0
-	return src(func(raw record.Raw) error {
-		if raw.Number%256 == 0 && c.ctx.Err() != nil {
-			return c.ctx.Err()
-		}
-		if !c.opts.Filter.mayMatch(raw.Type) {
-			return nil
-		}
-		return split.Each(raw, func(o *object.Object) error {
-			if !c.opts.Filter.matches(o, c.hits) {
-				return nil
-			}
-			c.seen++
-			return visit(raw, o)
-		})
+	return eachObject(c.ctx, src, c.opts.Filter, c.hits, func(raw record.Raw, o *object.Object) error {
+		c.seen++
+		return visit(raw, o)
 	})
 }
 
@@ -179,10 +165,6 @@ func (c *comparer) result() *Result {
 		return cmp.Or(order, strings.Compare(x.name, y.name), bytes.Compare(x.id[:], y.id[:]))
 	})
 	r.found = slices.CompactFunc(c.found, func(x, y found) bool { return x.id == y.id }) // even for a while, it was found twice
-	for i, hit := range c.hits {
-		if !hit {
-			r.Unmatched = append(r.Unmatched, c.opts.Filter.terms[i].String())
-		}
-	}
+	r.Unmatched = c.opts.Filter.unmatched(c.hits)
 	return r
 }

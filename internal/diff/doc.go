@@ -10,5 +10,7 @@
 // the first stream by a few dozen bytes for each, and with those that differ by a few more and their names. The records of what differs
 // lie in a scratch file that the caller gives. With a filter, records that hold nothing of what is meant are not decoded.
 //
+// [Lines] shows the objects of one state in the same words.
+//
 // A result is nothing to go by before both streams have ended well: Compare returns an error and no result otherwise.
 package diff

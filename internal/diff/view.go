@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/lictor-dr/lictor/internal/aclresolve"
 	"github.com/lictor-dr/lictor/internal/object"
@@ -25,7 +26,8 @@ type View struct {
 	Indexes bool // also indexes
 }
 
-// Object is an object as JSON has it, with the names of Consul's HTTP API; nil for none. Bytes are base64. What Lictor carries without
+// Object is an object as JSON has it, with the names of Consul's HTTP API; nil for none. Bytes are base64. A key that is no UTF-8 has its
+// bytes in RawKey, too. What Lictor carries without
 // interpreting it has a size and a SHA-256.
 func (v View) Object(o *object.Object) (map[string]any, error) {
 	m, err := v.whole(o)
@@ -72,6 +74,9 @@ func (v View) key(e *record.KVEntry) map[string]any {
 	}
 	if e.Session != "" {
 		m["Session"] = e.Session
+	}
+	if !utf8.ValidString(e.Key) { // which JSON cannot hold
+		m["RawKey"] = base64.StdEncoding.EncodeToString([]byte(e.Key))
 	}
 	if v.Indexes {
 		m["CreateIndex"], m["ModifyIndex"], m["LockIndex"] = number(e.CreateIndex), number(e.ModifyIndex), number(e.LockIndex)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lictor-dr/lictor/internal/digest"
 	"github.com/lictor-dr/lictor/internal/msgpack"
 	"github.com/lictor-dr/lictor/internal/record"
 )
@@ -50,11 +51,18 @@ func Count(src io.Reader, opts Options) (*Census, error) {
 	if err != nil {
 		return nil, Explain(err)
 	}
+	return count(r.Each, r.HeaderSize(), opts)
+}
+
+// CountRecords counts records that are in no stream, and so have no header.
+func CountRecords(src digest.Source, opts Options) (*Census, error) { return count(src, 0, opts) }
+
+// count counts records; what was read before the first is part of its size.
+func count(src digest.Source, before int64, opts Options) (*Census, error) {
 	t := tally{opts: opts, keys: map[string]*Stat{}}
-	pending := r.HeaderSize() // is part of the first record's size
-	err = r.Each(func(raw record.Raw) error {
-		size := pending + raw.Size()
-		pending = 0
+	err := src(func(raw record.Raw) error {
+		size := before + raw.Size()
+		before = 0
 		return t.add(raw, size)
 	})
 	if err != nil {

@@ -110,3 +110,28 @@ func FuzzCount(f *testing.F) {
 		}
 	})
 }
+
+// Records without a stream around them are counted alike; only the stream's header is missing.
+func TestCountRecords(t *testing.T) {
+	const name = "consul-1.21.4/full.snap"
+	opts := Options{KVDetails: true, KVDepth: 1}
+	want, err := Count(golden.State(t, name), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := record.NewReader(golden.State(t, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := CountRecords(r.Each, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.TotalSize != want.TotalSize-r.HeaderSize() || !reflect.DeepEqual(got.StatsKV, want.StatsKV) || len(got.Stats) != len(want.Stats) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	broken := errors.New("broken")
+	if _, err := CountRecords(func(func(record.Raw) error) error { return broken }, opts); !errors.Is(err, broken) {
+		t.Errorf("%v", err)
+	}
+}

@@ -19,6 +19,9 @@ type Archive struct {
 	Started, Ended time.Time
 	// NodeName is the Consul agent that was asked, or empty.
 	NodeName string
+	// Size and SHA256 are those of the archive as it was read, in bytes and in lower-case hex.
+	Size   int64
+	SHA256 string
 	// Encrypted tells that the archive was encrypted.
 	Encrypted bool
 	// Other are the names of members that are no part of the backup, at most 20 of them: local mode of the real tool leaves documents of

@@ -29,6 +29,12 @@
 //
 // No error holds a passphrase, a value or a secret.
 //
+// # In the place of a snapshot
+//
+// [Sniff] tells such archives from snapshots of Consul, and from what is neither, by their first bytes. [Archive.Source] gives the records
+// that a snapshot would have of what an archive holds, so that whatever reads records can read it: tokens and policies in the place of
+// legacy ACLs, and nothing of what was not saved.
+//
 // # Refusals
 //
 // What the real tool restores without a word is refused, with the reason: documents that do not have their checksum; members whose names

@@ -32,7 +32,11 @@ func TestFixtures(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			a := mustOpen(t, golden.Read(t, fixtures+name), passphrase)
+			data := golden.Read(t, fixtures+name)
+			a := mustOpen(t, data, passphrase)
+			if a.Size != int64(len(data)) || a.SHA256 != digestOf(string(data)) {
+				t.Errorf("%d bytes with the SHA-256 %s", a.Size, a.SHA256)
+			}
 			if a.Encrypted != want.Encrypted {
 				t.Errorf("encrypted: %t", a.Encrypted)
 			}

@@ -10,14 +10,20 @@ import (
 
 	"github.com/lictor-dr/lictor/internal/acl"
 	"github.com/lictor-dr/lictor/internal/golden"
+	"github.com/lictor-dr/lictor/internal/record"
 )
 
 // readAll reads all of an archive, and wants every failure to be one of the archive.
 func readAll(t *testing.T, data []byte, secret string) {
 	a, err := Open(t.Context(), bytes.NewReader(data), Options{Passphrase: secret})
 	if err == nil {
-		_, err = a.Verify(t.Context())
-		must(t, a.Close())
+		defer func() { must(t, a.Close()) }()
+		if _, err = a.Verify(t.Context()); err == nil { // then its records are sound, too
+			err = a.Source(t.Context())(func(raw record.Raw) error {
+				_, err := record.Decode(raw)
+				return err
+			})
+		}
 	}
 	for _, known := range []error{ErrCorrupt, ErrNothingSaved, ErrNoPassphrase, ErrWrongPassphrase} {
 		if err == nil || errors.Is(err, known) {
@@ -78,6 +84,8 @@ func FuzzDocuments(f *testing.F) {
 	f.Add(`[{"Key":"a","Value":"eA=="}]`, `[{"ID":"x","Service":{"Service":"s"}}]`, `[{"ID":"s","Type":"client","Rules":""}]`,
 		`[{"Token":{"SecretID":"s"}}]`)
 	f.Add("null", "null", "null", "[]")
+	f.Add("[]", `[{"ID":"q","Token":"<hidden>"}]`, `[{"ID":"x","Type":"client","Rules":"key \"\" { policy = \"read\" }"}]`,
+		`[{"Token":{"AccessorID":"a","SecretID":"s","ExpirationTime":"2026-01-02T03:04:05.123456789+02:00"}}]`)
 	f.Fuzz(func(t *testing.T, kv, pq, legacy, acls string) {
 		list := []member{{"d/" + Keys.file(started), kv}, {"d/" + Queries.file(started), pq}, {"d/" + LegacyACLs.file(started), legacy},
 			{"d/meta.json", metaOf(kv, pq, legacy, acls)}}

@@ -60,3 +60,9 @@ func ParseObjectKey(key string) (Object, bool) {
 	o.Time = time.Unix(n, 0)
 	return o, true
 }
+
+// InBucket tells whether a directory at the top of a bucket, or of what lies below a prefix there, may hold archives: that of
+// [DefaultPrefix], and years.
+func InBucket(dir string) bool { return dir == DefaultPrefix || yearDir.MatchString(dir) }
+
+var yearDir = regexp.MustCompile(`^[0-9]{4}$`)

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 
 	"github.com/klauspost/compress/gzip"
@@ -39,16 +40,20 @@ func open(ctx context.Context, r io.Reader, o Options, mostSealed int64) (*Archi
 		return nil, err
 	}
 	a := &Archive{spool: sp}
-	if err := a.read(bufio.NewReaderSize(&input{ctx, r}, 128<<10), o.Passphrase, mostSealed); err != nil {
+	in := &input{ctx: ctx, r: r, sha: sha256.New()}
+	if err := a.read(bufio.NewReaderSize(in, 128<<10), o.Passphrase, mostSealed); err != nil {
 		return nil, errors.Join(err, sp.close())
 	}
+	a.Size, a.SHA256 = in.size, hex.EncodeToString(in.sha.Sum(nil))
 	return a, nil
 }
 
-// input marks the errors of the caller's reader, and ends when the context does.
+// input marks the errors of the caller's reader, and ends when the context does. It measures what is read.
 type input struct {
-	ctx context.Context
-	r   io.Reader
+	ctx  context.Context
+	r    io.Reader
+	sha  hash.Hash
+	size int64
 }
 
 func (in *input) Read(p []byte) (int, error) {
@@ -56,6 +61,8 @@ func (in *input) Read(p []byte) (int, error) {
 		return 0, &readError{context.Cause(in.ctx)}
 	}
 	n, err := in.r.Read(p)
+	in.sha.Write(p[:n])
+	in.size += int64(n)
 	if err != nil && err != io.EOF {
 		err = &readError{err}
 	}

@@ -1,19 +1,18 @@
 package kvarchive
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
+
+	"github.com/lictor-dr/lictor/internal/nameless"
 )
 
 // spool is a scratch file of mode 0600 that has no name.
 type spool struct {
-	dir  string
-	f    *os.File
-	path string // to be removed by close; empty where an open file can be unlinked
-	n    int64
+	dir string
+	f   *nameless.File
+	n   int64
 }
 
 // spoolError is a failure of the disk that spools are on.
@@ -26,31 +25,18 @@ func newSpool(dir string) (*spool, error) {
 	if dir == "" {
 		dir = os.TempDir()
 	}
-	f, err := os.CreateTemp(dir, "lictor-kvarchive-*") // mode 0600
+	f, err := nameless.New(dir, "lictor-kvarchive-*")
 	if err != nil {
-		return nil, &spoolError{fmt.Errorf("create a scratch file in %s: %w", dir, bare(err))}
+		return nil, &spoolError{fmt.Errorf("create a scratch file in %s: %w", dir, nameless.Bare(err))}
 	}
-	s := &spool{dir: dir, f: f}
-	if err := os.Remove(f.Name()); err != nil {
-		s.path = f.Name()
-	}
-	return s, nil
-}
-
-// bare strips the path of a file that has no name anymore.
-func bare(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
+	return &spool{dir: dir, f: f}, nil
 }
 
 func (s *spool) Write(p []byte) (int, error) {
 	n, err := s.f.WriteAt(p, s.n)
 	s.n += int64(n)
 	if err != nil {
-		err = &spoolError{fmt.Errorf("write a scratch file in %s: %w", s.dir, bare(err))}
+		err = &spoolError{fmt.Errorf("write a scratch file in %s: %w", s.dir, nameless.Bare(err))}
 	}
 	return n, err
 }
@@ -61,12 +47,8 @@ func (s *spool) section(off, size int64) io.Reader {
 }
 
 func (s *spool) close() error {
-	err := s.f.Close()
-	if s.path != "" {
-		err = errors.Join(err, os.Remove(s.path))
-	}
-	if err != nil {
-		return fmt.Errorf("release a scratch file in %s: %w", s.dir, bare(err))
+	if err := s.f.Close(); err != nil {
+		return fmt.Errorf("release a scratch file in %s: %w", s.dir, nameless.Bare(err))
 	}
 	return nil
 }
@@ -79,7 +61,7 @@ type section struct {
 func (s *section) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
 	if err != nil && err != io.EOF {
-		err = &spoolError{fmt.Errorf("read a scratch file in %s: %w", s.dir, bare(err))}
+		err = &spoolError{fmt.Errorf("read a scratch file in %s: %w", s.dir, nameless.Bare(err))}
 	}
 	return n, err
 }
