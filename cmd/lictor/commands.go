@@ -10,6 +10,10 @@ type constructor func(*program) cli.Command
 // entered like a command; its members are those whose names begin with its own.
 var commands = map[string]constructor{
 	"agent":                         newAgent,
+	"consul-snapshot":               newConsulSnapshot,
+	"consul-snapshot backup":        newConsulSnapshotBackup,
+	"consul-snapshot restore":       newConsulSnapshotRestore,
+	"consul-snapshot version":       newConsulSnapshotVersion,
 	"demo":                          newDemo,
 	"force-leave":                   newForceLeave,
 	"info":                          newInfo,

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == drill.ChildArgument {
 		os.Exit(drill.Main(os.Stdin, os.Stdout, os.Stderr)) // this is the child process of a drill
 	}
-	testscript.Main(m, map[string]func(){"lictor": main, "consul": main})
+	testscript.Main(m, map[string]func(){"lictor": main, "consul": main, consulSnapshotName: main})
 }
 
 func TestScripts(t *testing.T) {
@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 
 // scriptVars are variables for scripts that start an agent with TLS: ports, and the files of certificates.
 func scriptVars(t *testing.T) (vars []string) {
-	for i, port := range testproc.FreePorts(t, 3) {
+	for i, port := range testproc.FreePorts(t, 7) {
 		vars = append(vars, fmt.Sprintf("PORT%d=%d", i+1, port))
 	}
 	ca, other := tlstest.NewCA(t), tlstest.NewCA(t)
@@ -46,7 +46,11 @@ func scriptVars(t *testing.T) (vars []string) {
 	} {
 		vars = append(vars, name+"_CERT="+c.CertFile, name+"_KEY="+c.KeyFile)
 	}
-	return append(vars, "CA="+ca.File, "OTHER_CA="+other.File)
+	fixtures, err := filepath.Abs("../../testdata/consul-snapshot-0.3.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(vars, "CA="+ca.File, "OTHER_CA="+other.File, "FIXTURES="+fixtures)
 }
 
 // result is what one command line leaves behind.
@@ -151,6 +155,7 @@ func TestCalledAs(t *testing.T) {
 		{"path", []string{"/opt/bin/lictor", "kv"}, "lictor"},
 		{"link", []string{"/usr/local/bin/consul"}, "consul"},
 		{"windows", []string{"consul.exe"}, "consul"},
+		{"another link", []string{"/usr/local/bin/consul-snapshot", "backup"}, "consul-snapshot"},
 		{"renamed", []string{"lictor-0.1.0"}, "lictor"},
 		{"no arguments at all", nil, "lictor"},
 	}

@@ -30,7 +30,11 @@ func (m manual) opening(program string) string {
 			parts = append(parts, indent(strings.Trim(text, "\n")))
 		}
 	}
-	return strings.ReplaceAll(strings.Join(parts, "\n\n"), "{program}", program)
+	text := strings.Join(parts, "\n\n")
+	if program == consulSnapshotName { // which is the group by itself
+		text = strings.ReplaceAll(text, "{program} "+consulSnapshotName, "{program}")
+	}
+	return strings.ReplaceAll(text, "{program}", program)
 }
 
 func indent(text string) string {

@@ -11,7 +11,7 @@ import (
 
 // program is what every command needs to know of the process it runs in.
 type program struct {
-	name string    // how the program was called: lictor, or consul
+	name string    // how the program was called: lictor, consul, or consul-snapshot
 	in   io.Reader // standard input
 	out  *output   // standard output: results, and help that was asked for
 	err  io.Writer // standard error: everything else
@@ -37,8 +37,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 func (p *program) newCLI(args []string) *cli.CLI {
+	args = args[min(1, len(args)):]
+	if p.name == consulSnapshotName {
+		args = append([]string{consulSnapshotName}, args...)
+	}
 	return &cli.CLI{
-		Args:        args[min(1, len(args)):],
+		Args:        args,
 		Commands:    commandTree(p),
 		Name:        p.name,
 		Version:     strings.TrimSuffix(versionText(), "\n"),
@@ -49,10 +53,14 @@ func (p *program) newCLI(args []string) *cli.CLI {
 }
 
 // calledAs returns the name to use for the program in its texts. A link named
-// consul is a deliberate disguise; any other name is the user's own affair.
+// consul or consul-snapshot is a deliberate disguise; any other name is the
+// user's own affair.
 func calledAs(args []string) string {
-	if len(args) > 0 && strings.TrimSuffix(filepath.Base(args[0]), ".exe") == "consul" {
-		return "consul"
+	if len(args) > 0 {
+		switch name := strings.TrimSuffix(filepath.Base(args[0]), ".exe"); name {
+		case "consul", consulSnapshotName:
+			return name
+		}
 	}
 	return "lictor"
 }

@@ -63,7 +63,7 @@ func (b *bucket) wrap(op, key string, err error) error {
 		todo = b.advice.missing
 	case isAbsent(err):
 		e.kind, what = ErrNotFound, ErrNotFound.Error()
-	case statusOf(err) == http.StatusUnauthorized, statusOf(err) == http.StatusForbidden:
+	case Denied(err):
 		todo = b.advice.denied
 	case isUnreachable(err):
 		todo = b.advice.unreachable
@@ -73,6 +73,12 @@ func (b *bucket) wrap(op, key string, err error) error {
 		e.text += "; " + todo
 	}
 	return e
+}
+
+// Denied tells whether an error is the answer of an object store that knows who asks, or not, and says no.
+func Denied(err error) bool {
+	status := statusOf(err)
+	return status == http.StatusUnauthorized || status == http.StatusForbidden
 }
 
 // said is what a store, or the network before it, has said, on one line and without the library's words around it.

@@ -23,6 +23,8 @@ const gcsChunk = 4 << 20 // a multiple of 256 KiB
 type GCSConfig struct {
 	Bucket    string
 	KeyPrefix string // of object names; empty: [DefaultPrefix]; a slash: none
+	// ContentType is what objects are stored as; empty: application/octet-stream.
+	ContentType string
 	// Endpoint is the URL of a server that plays Google Cloud Storage; it is asked without credentials. Empty: STORAGE_EMULATOR_HOST, which
 	// may lack the scheme, then http, or Google's.
 	Endpoint string
@@ -47,7 +49,8 @@ func GCS(ctx context.Context, c GCSConfig) (Store, error) {
 	}
 	prefix := keyPrefix(c.KeyPrefix)
 	return &bucket{
-		blobs: blobs, prefix: prefix, at: "gs://" + c.Bucket, options: gcsUpload, close: client.Close,
+		blobs: blobs, prefix: prefix, at: "gs://" + c.Bucket, close: client.Close,
+		options:  func(size int64) *blob.WriterOptions { return gcsUpload(cmp.Or(c.ContentType, contentType), size) },
 		describe: fmt.Sprintf("Google Cloud Storage -> Bucket: %q Key Prefix: %q", c.Bucket, trimSlash(prefix)),
 		advice: advice{
 			missing:     "check the bucket's name: it is not made by itself",
@@ -98,6 +101,6 @@ func (c GCSConfig) access(ctx context.Context) ([]option.ClientOption, error) {
 }
 
 // gcsUpload bounds the memory of an upload.
-func gcsUpload(size int64) *blob.WriterOptions {
-	return &blob.WriterOptions{ContentType: contentType, BufferSize: int(cmp.Or(min(size, gcsChunk), gcsChunk))}
+func gcsUpload(kind string, size int64) *blob.WriterOptions {
+	return &blob.WriterOptions{ContentType: kind, BufferSize: int(cmp.Or(min(size, gcsChunk), gcsChunk))}
 }

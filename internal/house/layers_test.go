@@ -20,7 +20,7 @@ var layers = []layer{
 	{"commands", false, []string{"cmd/*", "scripts/*", "internal/compare", "internal/clientsuite"}},
 	{"jobs", true, []string{
 		"internal/agent", "internal/backup", "internal/restore", "internal/demo", "internal/soak", "internal/chaos", "internal/walkthrough", "internal/tlsmatrix", "internal/drill", "internal/server", "internal/interop",
-		"internal/election", "internal/registration", "internal/retrieval", "internal/rekey", "internal/snapshotagent",
+		"internal/election", "internal/registration", "internal/retrieval", "internal/rekey", "internal/snapshotagent", "internal/consulsnapshot",
 	}},
 	{"concepts", true, []string{
 		"internal/archive", "internal/record", "internal/preflight", "internal/inspect", "internal/querytemplate",

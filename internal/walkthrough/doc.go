@@ -1,6 +1,6 @@
-// Package walkthrough holds the test that walks through docs/operations.md: the document itself is the script. Every command that it shows
-// is run, in its order, against real servers, and must print what it shows. A command that is added is run; one that stops working, or
-// prints something else, fails.
+// Package walkthrough holds the tests that walk through docs/operations.md and docs/migrating-from-consul-snapshot.md: the document itself
+// is the script. Every command that it shows is run, in its order, against real servers, and must print what it shows. A command that is
+// added is run; one that stops working, or prints something else, fails.
 //
 //	go test -tags heavy ./internal/walkthrough
 //	go test -tags heavy -v -run '/^5' ./internal/walkthrough -draft      # one section, for who writes it: all differences at once
@@ -20,5 +20,6 @@
 // In what is printed, times, durations, numbers of more than one digit and the width of columns may differ, and which server leads;
 // … stands for anything, a line of it for any lines. A command that only looks is repeated until it shows what it should, for a minute.
 //
-// Comments in the document that begin with "walk:" are for this test, and invisible to readers: a file to write, a machine that is lost.
+// Comments in the document that begin with "walk:" are for this test, and invisible to readers: a file to write, a machine that is lost, a
+// server that is there already, an archive of the real consul-snapshot. What runs on in the background has its number in a file *.pid.
 package walkthrough

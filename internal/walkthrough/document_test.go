@@ -92,9 +92,16 @@ func TestDocumentsThatAreNotRun(t *testing.T) {
 	}
 }
 
-// The document itself can be walked through; doing so takes the build tag heavy.
-func TestOperationsCanBeParsed(t *testing.T) {
-	text, err := os.ReadFile("../../docs/operations.md")
+// The documents themselves can be walked through; doing so takes the build tag heavy.
+func TestDocumentsCanBeParsed(t *testing.T) {
+	for document, least := range map[string]int{"operations.md": 6, "migrating-from-consul-snapshot.md": 4} {
+		t.Run(document, func(t *testing.T) { checkDocument(t, document, least) })
+	}
+}
+
+func checkDocument(t *testing.T, document string, least int) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/" + document)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +123,7 @@ func TestOperationsCanBeParsed(t *testing.T) {
 			t.Errorf("section %q has no command", s.title)
 		}
 	}
-	if len(sections) < 6 {
+	if len(sections) < least {
 		t.Errorf("%d sections", len(sections))
 	}
 }

@@ -42,7 +42,44 @@ func newMachine(t testing.TB, dir, name, address string) *machine {
 	t.Helper()
 	m := &machine{t: t, name: name, root: filepath.Join(dir, name), address: address}
 	m.makeDirectories()
+	t.Cleanup(m.reap)
 	return m
+}
+
+// reap ends what commands have left running in the background: a document writes their numbers into files that end in .pid.
+func (m *machine) reap() {
+	files, err := filepath.Glob(filepath.Join(m.root, "home", "*.pid"))
+	if err != nil {
+		m.t.Error(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		var pid int
+		if _, scanned := fmt.Sscan(string(text), &pid); err != nil || scanned != nil || pid <= 1 {
+			continue
+		}
+		if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil && exe == program {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by now
+		}
+	}
+}
+
+// single makes the machine a server by itself, and waits until that takes writes.
+func (m *machine) single() error {
+	config := fmt.Sprintf("node_name = %q\nbind_addr = %q\ndata_dir = %q\nserver = true\nbootstrap_expect = 1\n"+
+		"performance { raft_multiplier = 1 }\n", m.name, m.address, filepath.Join(m.root, "var/lib/lictor"))
+	if err := os.WriteFile(filepath.Join(m.root, "run", "single.hcl"), []byte(config), 0o600); err != nil {
+		return err
+	}
+	if err := m.control("start"); err != nil {
+		return err
+	}
+	return m.agent.Await(exitLimit, func() error {
+		if out, code := m.run("lictor kv get -keys"); code != 0 {
+			return errors.New(out)
+		}
+		return nil
+	})
 }
 
 func (m *machine) makeDirectories() {

@@ -19,8 +19,8 @@ import (
 	"github.com/lictor-dr/lictor/internal/testproc"
 )
 
-// document is what is walked through.
-const document = "../../docs/operations.md"
+// documents are what is walked through.
+const documents = "../../docs/"
 
 // patience is for commands that can be repeated, until they show what they should; that is done every interval.
 var (
@@ -42,7 +42,21 @@ func TestOperations(t *testing.T) {
 			t.Skipf("%s is not there", tool)
 		}
 	}
-	text, err := os.ReadFile(document)
+	walkThrough(t, "operations.md")
+}
+
+func TestMigrating(t *testing.T) {
+	for _, tool := range []string{"sh", "curl", "tar"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("%s is not there", tool)
+		}
+	}
+	walkThrough(t, "migrating-from-consul-snapshot.md")
+}
+
+func walkThrough(t *testing.T, document string) {
+	t.Helper()
+	text, err := os.ReadFile(documents + document)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +67,7 @@ func TestOperations(t *testing.T) {
 	for _, s := range sections {
 		t.Run(s.title, func(t *testing.T) {
 			t.Parallel() // they wait most of the time
-			newWalk(t, sections).section(&s)
+			newWalk(t, document, sections).section(&s)
 		})
 	}
 }
@@ -61,6 +75,7 @@ func TestOperations(t *testing.T) {
 // A walk is one section on machines of its own.
 type walk struct {
 	t        *testing.T
+	document string
 	sections []section
 	network  string // the first three numbers of the addresses
 	dir      string
@@ -68,8 +83,8 @@ type walk struct {
 	known    values
 }
 
-func newWalk(t *testing.T, sections []section) *walk {
-	w := &walk{t: t, sections: sections, dir: t.TempDir(), machines: map[string]*machine{}}
+func newWalk(t *testing.T, document string, sections []section) *walk {
+	w := &walk{t: t, document: document, sections: sections, dir: t.TempDir(), machines: map[string]*machine{}}
 	w.network = fmt.Sprintf("127.%d.%d", 1+rand.IntN(250), rand.IntN(256))
 	w.machine("admin")
 	return w
@@ -92,7 +107,7 @@ func (w *walk) section(s *section) {
 	for _, st := range s.steps {
 		began := time.Now()
 		if err := w.step(&st); err != nil {
-			w.t.Errorf("operations.md:%d: %s$ %s: %v", st.line, st.host, st.command, err)
+			w.t.Errorf("%s:%d: %s$ %s: %v", w.document, st.line, st.host, st.command, err)
 			if !*draft {
 				w.t.FailNow()
 			}
@@ -126,7 +141,7 @@ func (w *walk) step(s *step) error {
 // repeatable are the commands that may be repeated: they change nothing, or, in the case of the bootstrap, nothing unless they succeed.
 var repeatable = regexp.MustCompile(`^(curl -s -X PUT \$CONSUL_HTTP_ADDR/v1/acl/bootstrap|` +
 	`lictor (members|info|keyring -list|kv get|operator raft list-peers|operator autopilot state|snapshot inspect)|` +
-	`journalctl|echo \| openssl|curl -s (-H @header )?"?\$CONSUL_HTTP_ADDR)`)
+	`journalctl|tail -n|curl -s 127\.0\.0\.1:|echo \| openssl|curl -s (-H @header )?"?\$CONSUL_HTTP_ADDR)`)
 
 func (w *walk) command(m *machine, s *step) error {
 	out, code := m.run(w.translate(m, s.command))
@@ -138,11 +153,16 @@ func (w *walk) command(m *machine, s *step) error {
 	if err != nil {
 		return fmt.Errorf("exit code %d: %w", code, err)
 	}
-	if code != 0 && !slices.ContainsFunc(s.output, func(line string) bool { return strings.HasPrefix(line, "Error") }) {
+	if code != 0 && !slices.ContainsFunc(s.output, failure) {
 		return fmt.Errorf("exit code %d, although the document shows no error", code)
 	}
 	w.learn(learned)
 	return nil
+}
+
+// failure tells whether a line of the document is an error.
+func failure(line string) bool {
+	return strings.HasPrefix(line, "Error") || strings.Contains(line, " [ERR] ")
 }
 
 // learn keeps new values under the names that they have in the document.
@@ -229,6 +249,18 @@ func (w *walk) direct(s *step) error {
 		for _, name := range words[1:] {
 			w.machine(name).destroy()
 		}
+	case "consul": // consul on HOST
+		return w.machine(words[2]).single()
+	case "fixture": // fixture NAME on HOST [as FILE]
+		name := filepath.Base(words[1])
+		if len(words) > 5 {
+			name = words[5]
+		}
+		content, err := os.ReadFile("../../testdata/consul-snapshot-0.3.1/" + words[1])
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(w.machine(words[3]).root, "home", name), content, 0o600)
 	default:
 		return fmt.Errorf("unknown directive")
 	}
