@@ -60,10 +60,14 @@ func FuzzSealed(f *testing.F) {
 		if bytes.HasPrefix(plain, []byte(sealMark)) {
 			return
 		}
-		buf, err := newSealed()
+		sp, err := newSpool("")
 		must(t, err)
-		buf.Write(plain)
-		sealed, err := seal(buf.Bytes(), passphrase)
+		_, err = sp.Write(plain)
+		must(t, err)
+		buf, err := newSealed(sp)
+		must(t, err)
+		must(t, sp.close())
+		sealed, err := seal(buf, passphrase)
 		must(t, err)
 		verdict := func(data []byte) string {
 			a, err := Open(t.Context(), bytes.NewReader(data), Options{Passphrase: passphrase})

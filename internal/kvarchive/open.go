@@ -76,7 +76,7 @@ func (a *Archive) read(br *bufio.Reader, passphrase string, mostSealed int64) er
 		return err
 	}
 	if string(start) == sealMark {
-		plain, err := unseal(br, passphrase, mostSealed)
+		plain, err := unseal(br, passphrase, mostSealed, a.spool.dir)
 		if err != nil {
 			return err
 		}

@@ -30,14 +30,15 @@ func keyOf(passphrase string, salt []byte) (cipher.Block, error) {
 	return aes.NewCipher(key)
 }
 
-// newSealed returns a buffer that begins with the head of an encrypted archive. What is to be encrypted is written behind it.
-func newSealed() (*bytes.Buffer, error) {
-	head := make([]byte, sealHead, 64<<10)
-	copy(head, sealMark)
-	if _, err := rand.Read(head[len(sealMark):]); err != nil {
+// newSealed returns the head of an encrypted archive and, behind it, what is to be encrypted, with room for the tag: it is held once.
+func newSealed(plain *spool) ([]byte, error) {
+	buf := make([]byte, sealHead+int(plain.n), sealHead+int(plain.n)+tagSize)
+	copy(buf, sealMark)
+	if _, err := rand.Read(buf[len(sealMark):sealHead]); err != nil {
 		return nil, fmt.Errorf("make salt and nonce: %w", err)
 	}
-	return bytes.NewBuffer(head), nil
+	_, err := io.ReadFull(plain.section(0, plain.n), buf[sealHead:])
+	return buf, err
 }
 
 // seal encrypts what stands behind the head, in place, and returns the whole.
@@ -61,22 +62,29 @@ func sealOf(head []byte, passphrase string) (cipher.AEAD, []byte, error) {
 	return aead, head[len(sealMark)+saltSize:], err
 }
 
-// unseal reads an encrypted archive to its end and returns what was encrypted.
-func unseal(r io.Reader, passphrase string, most int64) ([]byte, error) {
+// unseal reads an encrypted archive to its end and returns what was encrypted. Once its length is known it is held in memory, once.
+func unseal(r io.Reader, passphrase string, most int64, dir string) (_ []byte, err error) {
 	if passphrase == "" {
 		return nil, ErrNoPassphrase
 	}
-	var buf bytes.Buffer
-	if _, err := buf.ReadFrom(io.LimitReader(r, most+1)); err != nil {
+	sp, err := newSpool(dir)
+	if err != nil {
 		return nil, err
 	}
-	data := buf.Bytes()
+	defer func() { err = errors.Join(err, sp.close()) }()
+	if _, err := io.Copy(sp, io.LimitReader(r, most+1)); err != nil {
+		return nil, err
+	}
 	switch {
-	case int64(len(data)) > most:
+	case sp.n > most:
 		return nil, fmt.Errorf("the encrypted archive is larger than %d MiB: it can be checked only as a whole, in memory, and that is the "+
 			"most that is held there", most>>20)
-	case len(data) < sealHead+tagSize:
-		return nil, corrupt("the encrypted archive is cut off after %d bytes", len(data))
+	case sp.n < int64(sealHead+tagSize):
+		return nil, corrupt("the encrypted archive is cut off after %d bytes", sp.n)
+	}
+	data := make([]byte, sp.n)
+	if _, err := io.ReadFull(sp.section(0, sp.n), data); err != nil {
+		return nil, err
 	}
 	head, sealed := data[:sealHead], data[sealHead:]
 	aead, nonce, err := sealOf(head, passphrase)

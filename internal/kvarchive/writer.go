@@ -152,18 +152,23 @@ func (w *Writer) PackSealed(ctx context.Context, dst io.Writer, passphrase strin
 	return w.packSealed(ctx, dst, passphrase, MaxSealed)
 }
 
-func (w *Writer) packSealed(ctx context.Context, dst io.Writer, passphrase string, most int64) (int64, error) {
+func (w *Writer) packSealed(ctx context.Context, dst io.Writer, passphrase string, most int64) (n int64, err error) {
 	if w.meta == nil {
 		return 0, errUnfinished
 	}
-	buf, err := newSealed()
+	plain, err := newSpool(w.parts[Keys].spool.dir)
 	if err != nil {
 		return 0, err
 	}
-	if err := w.compress(&counter{ctx: ctx, w: buf, most: most - int64(sealHead) - tagSize}); err != nil {
+	defer func() { err = errors.Join(err, plain.close()) }()
+	if err := w.compress(&counter{ctx: ctx, w: plain, most: most - int64(sealHead) - tagSize}); err != nil {
 		return 0, err
 	}
-	sealed, err := seal(buf.Bytes(), passphrase)
+	buf, err := newSealed(plain)
+	if err != nil {
+		return 0, err
+	}
+	sealed, err := seal(buf, passphrase)
 	if err != nil {
 		return 0, err
 	}
