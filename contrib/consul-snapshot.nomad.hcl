@@ -73,7 +73,7 @@ EOF
 
       resources {
         cpu        = 200
-        memory     = 256 # plain archives stream; with CRYPTO_PASSWORD up to eight times the archive
+        memory     = 256 # plain archives stream; with CRYPTO_PASSWORD two to three times the archive more
         memory_max = 1200
       }
     }

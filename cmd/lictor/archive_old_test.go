@@ -292,7 +292,7 @@ func TestOldArchivesInAStore(t *testing.T) {
 		{"snapshot verify -store=st ../st/consul.backup.1468004512.gz", 1, "is refused"},
 		{"snapshot diff -store=st store:" + day + " " + oldFixture("plain"), 0, "No differences in "},
 		{"snapshot export -store=st -only=kv:zz/large store:" + day, 0, `"Key":"zz/large"`},
-		{"snapshot restore -store=st " + day, 1, "nothing was sent"},
+		{"snapshot restore -yes -store=st " + day, 1, "Error restoring snapshot: ask the datacenter: "},
 		{"snapshot get -store=st " + day, 0, "Got and verified archive of consul-snapshot"},
 		{"snapshot verify consul-backup-1.consul.snapshot.1795246816.tar.gz", 0, "sound     "},
 		{"snapshot get -store=st h.consul.snapshot.1795246818.tar.gz bad.tar.gz", 1, "is not what was saved"},

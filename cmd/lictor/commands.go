@@ -52,6 +52,7 @@ var commands = map[string]constructor{
 	"snapshot restore":              newSnapshotRestore,
 	"snapshot save":                 newSnapshotSave,
 	"snapshot status":               newSnapshotStatus,
+	"snapshot undo":                 newSnapshotUndo,
 	"snapshot verify":               newSnapshotVerify,
 	"tls":                           newTLSGroup,
 	"tls ca":                        newTLSCAGroup,

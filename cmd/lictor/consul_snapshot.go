@@ -87,7 +87,7 @@ Environment: how
                         where /health and /metrics are served (127.0.0.1:5001)
   CONSUL_SNAPSHOT_ALLOW_EMPTY
                         true: a backup without any key is right
-  LOCAL_DRY_RUN         true: a restore restores nothing
+  LOCAL_DRY_RUN         true: a restore only checks the archive
   ACCEPTANCE_TEST       set: the archive is acceptancetest.tar.gz in
                         SNAPSHOT_TMP_DIR, and no marker is written
 
@@ -150,6 +150,7 @@ writes.`,
 type toolJob struct {
 	config *consulsnapshot.Config
 	client *api.Client
+	target *api.Config // that the client was made of
 	log    *consulsnapshot.Log
 }
 
@@ -168,7 +169,7 @@ func (p *program) beginTool() *toolJob {
 		return nil
 	}
 	renew(connected, log.Named("consul"))
-	return &toolJob{config: config, client: client, log: log}
+	return &toolJob{config: config, client: client, target: connected, log: log}
 }
 
 // oneLine is an error that may be several.

@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
+	"path"
 
 	"github.com/hashicorp/cli"
 
@@ -13,8 +13,8 @@ import (
 // consulSnapshotRestore restores an archive.
 type consulSnapshotRestore struct {
 	*program
+	selectiveFlags
 	dryRun bool
-	yes    bool
 }
 
 func newConsulSnapshotRestore(p *program) cli.Command {
@@ -30,22 +30,40 @@ Restores an archive of consul-snapshot, of any version, encrypted
 bucket: of GCSBUCKET if that is set, of S3BUCKET otherwise. With LOCAL_DIR it
 is a file in that directory; without PATH it is LOCAL_BACKUP_FILE.
 
-The archive is read to its end, and compared with its checksums, before
-anything is changed. With -dry-run, or LOCAL_DRY_RUN=true, that is all.
+The archive is read to its end, and compared with its checksums, before the
+datacenter is asked what it has. Then the plan is printed: what would be
+created and updated, what is right already, and what cannot be brought back.
+It has to be agreed to, at a terminal or by -yes. Keys come back with their
+flags, prepared queries under new IDs, legacy ACLs as a token with a policy,
+today's ACLs as they are; locks do not. With ACLs off at the target they are
+left out, and said to be.
+
+Keys are written by check-and-set, in transactions: what anybody has changed
+since the plan was made is left alone, and named. What the datacenter has
+beside is left alone, too; -delete removes it, of what -key, -prefix and -only
+name. Before the first change, what was there is on disk in the undo file,
+which "lictor snapshot undo" plays back. A restore that was broken off goes
+on when it is made again. Afterwards what was written is read and compared.
 
 "{program} consul-snapshot -h" lists the environment variables.`,
 			examples: `
     $ {program} consul-snapshot restore \
         backups/2026/11/21/host.consul.snapshot.1795246814.tar.gz
 
-Is it sound, and what is in it?
+Is it sound, and what would it change?
 
     $ export LOCAL_DIR=/srv/backups
     $ {program} consul-snapshot restore -dry-run \
+        host.consul.snapshot.1795246814.tar.gz
+
+One key and a prefix, without a question:
+
+    $ {program} consul-snapshot restore -yes -key=app/url -prefix=web/ \
         host.consul.snapshot.1795246814.tar.gz`,
 			status: []exitStatus{
-				{0, "it is restored; in a dry run: it can be restored"},
-				{1, "wrong arguments or environment, a bad archive, or a failed restore"},
+				{0, "it is restored; in a dry run: it could be"},
+				{1, "wrong arguments or environment, a bad archive, nobody said yes, it\n       was broken off, or Consul refused a change"},
+				{2, "something had been changed since the plan was made and was left\n       alone, or differs from what it was to be"},
 			},
 		},
 		groups:  []optionGroup{options("Command Options", c.define)},
@@ -54,8 +72,9 @@ Is it sound, and what is in it?
 }
 
 func (c *consulSnapshotRestore) define(fs *flag.FlagSet) {
-	fs.BoolVar(&c.dryRun, "dry-run", false, "Read and check the archive, say what is in it, and restore nothing. Environment: LOCAL_DRY_RUN.")
-	fs.BoolVar(&c.yes, "yes", false, "Do not ask before anything is changed.")
+	fs.BoolVar(&c.dryRun, "dry-run", false, "Print what would be changed, and change nothing. LOCAL_DRY_RUN does not even ask Consul.")
+	fs.Var(&c.single, "key", "Restore this `key`, and nothing but what -key, -prefix and -only name. May be given again.")
+	c.selectiveFlags.define(fs)
 }
 
 func (c *consulSnapshotRestore) run(args []string) int {
@@ -78,17 +97,30 @@ func (c *consulSnapshotRestore) run(args []string) int {
 	}
 	defer func() { _ = archive.Close() }() // it was only read
 	j.log.Info("%s is sound: %s", archive.Location, archive)
-	if c.dryRun || j.config.DryRun {
+	if j.config.DryRun {
 		j.log.Info("Dry run: nothing is restored")
 		return 0
 	}
-	if err := c.restoreLive(ctx, j, archive); err != nil {
-		return j.fail("Unable to restore: %s", err)
-	}
-	return 0
+	return c.restore(ctx, j, archive, where)
 }
 
-// restoreLive brings what the archive holds back into the datacenter: plan, prompt unless c.yes, apply.
-func (c *consulSnapshotRestore) restoreLive(_ context.Context, _ *toolJob, _ *consulsnapshot.Fetched) error {
-	return errors.New("restoring into a live datacenter is not part of this build; -dry-run reads and checks the archive")
+// restore brings what the archive holds back into the datacenter.
+func (c *consulSnapshotRestore) restore(ctx context.Context, j *toolJob, archive *consulsnapshot.Fetched, where string) int {
+	warnings, err := oldWarnings(ctx, archive.Archive)
+	if err != nil {
+		return j.fail("Unable to restore: %s", err)
+	}
+	for _, warning := range warnings {
+		j.log.Warn("%s", warning)
+	}
+	base := archive.File
+	if base == "" {
+		base = path.Base(where)
+	}
+	run, err := c.selectiveFlags.run(c.program, j.target, archive.Archive, base)
+	if err != nil {
+		return j.fail("Unable to restore: %s", err)
+	}
+	run.dryRun = c.dryRun
+	return run.run(ctx, archive.Source(ctx), archive.Location)
 }

@@ -31,6 +31,7 @@ type snapshotRestore struct {
 	safetyFlags
 	compareFlags
 	keyFlags
+	selectiveFlags
 	options  restore.Options
 	dryRun   bool
 	format   string
@@ -43,7 +44,8 @@ func newSnapshotRestore(p *program) cli.Command {
 		program: p,
 		manual:  restoreManual,
 		groups: []optionGroup{
-			c.serverOptions(), options("Command Options", c.define), options("Store Options", func(fs *flag.FlagSet) {
+			c.serverOptions(), options("Command Options", c.define),
+			options("Selective Restore Options", c.selectiveFlags.define), options("Store Options", func(fs *flag.FlagSet) {
 				c.storeFlags.define(fs)
 				c.choiceFlags.define(fs)
 			}),
@@ -58,10 +60,12 @@ var restoreManual = manual{
 	synopsis: "Restores a snapshot of server state",
 	usage: `snapshot restore [options] FILE
        {program} snapshot restore [options] -store=STORE ID|latest
-       {program} snapshot restore [options] -store=STORE -at=TIME`,
+       {program} snapshot restore [options] -store=STORE -at=TIME
+       {program} snapshot restore [options] -only=KIND:NAME,… FILE`,
 	about: `
 Replaces the whole state of a datacenter by that of a snapshot. It does not
-ask.
+ask. With -only or -prefix it brings back a part into the datacenter as it is,
+and asks: see below.
 
 The snapshot is verified and decoded to its last record first. What is
 damaged, or would kill a Consul 1.21.4 server, is refused before anything is
@@ -94,11 +98,32 @@ was written since the restore, and what the cluster removes by itself, is
 named, and is no difference. With FILE there is a safety snapshot with
 -safety-file only, and a comparison with -compare.
 
-An archive of consul-snapshot is read and verified as well. It holds a part of
-a state, and replaces nothing: see "snapshot diff" for what it would change.
+An archive of consul-snapshot is a part already, and brought back as one: keys
+with their flags, prepared queries, and ACLs, where a legacy ACL becomes a
+token with a policy. Nothing has to be named then.
 
 With ACLs enabled the token needs acl:write, and after the restore, too, for
-the comparison; -token-after names the one to use then.`,
+the comparison; -token-after names the one to use then.
+
+BRINGING BACK A PART
+
+-only and -prefix name what is brought back, in the words of snapshot diff:
+kv:KEY is one key, kv:PREFIX/ is all below, KIND: is all of a kind, and
+everything else goes by its name or ID. Keys, nodes, services, checks,
+prepared queries, and ACL tokens, policies and roles can be brought back. The
+datacenter is asked by the ordinary HTTP API: the token needs rights on what
+is named, and no others.
+
+The plan is printed first: what would be created, updated and deleted, what is
+left alone, and what the API cannot bring back, with the reasons. Then it has
+to be agreed to, at a terminal or by -yes. What is right already is not
+written. What anybody has changed since the plan was made is left alone, and
+named. Nothing is deleted without -delete.
+
+Before the first change, what was there is on disk in the undo file; snapshot
+undo plays it back. A restore that was broken off goes on when it is made
+again, with the same undo file. Afterwards what was written is read again and
+compared.`,
 	examples: `
     $ {program} snapshot restore -dry-run backup.snap
     $ {program} snapshot restore backup.snap
@@ -118,13 +143,20 @@ A snapshot of a Consul before 1.4 with ACLs, into one of today:
 
     $ {program} snapshot restore -drop-legacy-acl old.snap
 
+Some keys and a policy, into the datacenter as it is; one prefix under
+another name; what was added since removed:
+
+    $ {program} snapshot restore -only=kv:app/config/,acl-policy:ops backup.snap
+    $ {program} snapshot restore -only=kv:app/ -rename=app/=old/ backup.snap
+    $ {program} snapshot restore -prefix=app/ -delete -yes backup.snap
+
 A snapshot with records that only the target knows:
 
     $ {program} snapshot restore -allow-types=64,70 backup.snap`,
 	status: []exitStatus{
-		{0, "the snapshot is restored, and the target equal to it if that was\n       compared; with -dry-run: it could be sent"},
-		{1, "wrong arguments, the snapshot is refused, there is no safety\n       snapshot, or it was not restored"},
-		{2, "the snapshot is restored, but the target differs from it, or could\n       not be compared"},
+		{0, "the snapshot, or what is named of it, is restored, and the target\n       equal to it if that was compared; with -dry-run: it could be sent,\n       or the plan was printed"},
+		{1, "wrong arguments, the snapshot is refused, there is no safety\n       snapshot or undo file, it was not restored or was broken off, or the\n       datacenter refused a change"},
+		{2, "the snapshot is restored, but the target differs from it, or could\n       not be compared; something had been changed since the plan was made\n       and was left alone"},
 	},
 }
 
@@ -220,6 +252,9 @@ func (c *snapshotRestore) run(args []string) int {
 	if err != nil {
 		return c.fail("Error connecting to Consul agent: %s", err)
 	}
+	if c.selectiveFlags.given() {
+		return c.selective(args, target)
+	}
 	if c.storeFlags.given() {
 		return c.fromStores(args, target)
 	}
@@ -233,7 +268,10 @@ func (c *snapshotRestore) fromFile(path string, target *restore.Cluster) int {
 		defer old.Close()
 		ctx, stop := interruptible()
 		defer stop()
-		return c.fromOld(ctx, old, path)
+		return c.fromOld(ctx, oldSide(ctx, path, old), undoBase(path), target)
+	}
+	if err := c.checkWhole(); err != nil {
+		return c.refuse(err)
 	}
 	var snapshot *restore.Snapshot
 	if err == nil {

@@ -35,7 +35,11 @@ func (c *snapshotRestore) checkFlags(args []string) error {
 	if c.storeFlags.given() {
 		check = func() error { return c.checkStore(args) }
 	}
-	for _, check := range []func() error{check, c.checkSafety, c.checkCompare} {
+	checks := []func() error{check, c.checkSafety, c.checkCompare}
+	if c.selectiveFlags.given() {
+		checks = []func() error{check, c.checkSelective}
+	}
+	for _, check := range checks {
 		if err := check(); err != nil {
 			return err
 		}

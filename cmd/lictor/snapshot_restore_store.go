@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 	"time"
 
@@ -31,7 +32,10 @@ func (c *snapshotRestore) fromStores(args []string, target *restore.Cluster) int
 			return c.refuse(err)
 		}
 		defer old.Close()
-		return c.fromOld(ctx, old, location)
+		return c.fromOld(ctx, oldSide(ctx, location, old), path.Base(name), target)
+	}
+	if err := c.checkWhole(); err != nil {
+		return c.refuse(err)
 	}
 	copies, err := c.choose(ctx, stores, args)
 	if err != nil {

@@ -45,6 +45,9 @@ func ParseFilter(only, prefixes []string) (*Filter, error) {
 	return f, nil
 }
 
+// AddKey adds one key, also one whose name ends in a slash.
+func (f *Filter) AddKey(name string) { f.terms = append(f.terms, Term{Word: "kv", Name: name}) }
+
 // splitList takes a list apart at its commas.
 func splitList(list string) ([]string, error) {
 	var all []string
@@ -86,11 +89,14 @@ func parseTerm(text string) (Term, error) {
 	return t, nil
 }
 
-// String is the term as a list has it, unless it is a prefix that does not end in a slash: those come from elsewhere.
+// String is the term as a list has it, unless no list can say it: a prefix that does not end in a slash, or a key that does.
 func (t Term) String() string {
 	name := strings.NewReplacer(`\`, `\\`, `,`, `\,`).Replace(t.Name)
-	if t.Prefix && !strings.HasSuffix(name, "/") {
+	switch slash := strings.HasSuffix(name, "/"); {
+	case t.Prefix && !slash:
 		return "-prefix=" + t.Name
+	case t.Word == "kv" && slash && !t.Prefix:
+		return "-key=" + t.Name
 	}
 	return t.Word + ":" + name
 }

@@ -202,7 +202,7 @@ func aclObject(value any) *Object {
 	switch v := value.(type) {
 	case *record.ACLToken:
 		if v.AccessorID == "" { // of Consul 1.3 and before: only its secret identifies it
-			return newObject(FamilyToken, v, "without an accessor", v.CreateIndex, v.ModifyIndex, nil, "secret", v.SecretID)
+			return newObject(FamilyToken, v, strings.TrimSpace(v.Description+" (without an accessor)"), v.CreateIndex, v.ModifyIndex, nil, "secret", v.SecretID)
 		}
 		return newObject(FamilyToken, v, v.AccessorID, v.CreateIndex, v.ModifyIndex, nil, Fold(v.AccessorID))
 	case *record.ACLPolicy:
