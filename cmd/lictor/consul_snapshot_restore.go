@@ -42,8 +42,8 @@ Keys are written by check-and-set, in transactions: what anybody has changed
 since the plan was made is left alone, and named. What the datacenter has
 beside is left alone, too; -delete removes it, of what -key, -prefix and -only
 name. Before the first change, what was there is on disk in the undo file,
-which "lictor snapshot undo" plays back. A restore that was broken off goes
-on when it is made again. Afterwards what was written is read and compared.
+which "snapshot undo" plays back. A restore that was broken off goes on when
+it is made again. Afterwards what was written is read and compared.
 
 "{program} consul-snapshot -h" lists the environment variables.`,
 			examples: `
