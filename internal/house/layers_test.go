@@ -29,7 +29,7 @@ var layers = []layer{
 		"internal/coordinate", "internal/preparedquery",
 		"internal/telemetry", "internal/userevent", "internal/meshca", "internal/definition", "internal/healthcheck", "internal/localstate",
 		"internal/blobstore", "internal/storetest", "internal/inventory", "internal/encryption", "internal/alarm", "internal/scratch", "internal/snapshotconfig",
-		"internal/kvarchive", "internal/selective", "internal/undofile", "internal/comparison", "internal/object", "internal/diff", "internal/serverport", "internal/gossip", "internal/history", "internal/forward", "internal/retryjoin", "internal/tlsconf", "internal/certauthority", "internal/retention",
+		"internal/kvarchive", "internal/kvjson", "internal/selective", "internal/undofile", "internal/comparison", "internal/object", "internal/diff", "internal/serverport", "internal/gossip", "internal/history", "internal/forward", "internal/retryjoin", "internal/tlsconf", "internal/certauthority", "internal/retention",
 	}},
 	{"leaves", false, []string{
 		"internal/msgpack", "internal/golden", "internal/tlstest", "internal/testproc", "internal/atomicfile", "internal/version", "internal/progress", "internal/house", "internal/clock", "internal/diskspace", "internal/nameless",

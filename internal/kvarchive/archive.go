@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/lictor-dr/lictor/internal/kvjson"
 	"github.com/lictor-dr/lictor/internal/record"
 )
 
@@ -83,7 +84,7 @@ func each[T any](ctx context.Context, a *Archive, k Kind, parse func([]byte) (T,
 	}
 	var stopped error // by visit
 	n := 0
-	err := elements(a.spool.section(d.off, d.Size), func(raw []byte) error {
+	err := kvjson.Elements(a.spool.section(d.off, d.Size), maxElement, func(raw []byte) error {
 		if n++; n&1023 == 1 && ctx.Err() != nil {
 			stopped = fmt.Errorf("read %s: %w", d.Name, context.Cause(ctx))
 			return stopped
@@ -95,12 +96,13 @@ func each[T any](ctx context.Context, a *Archive, k Kind, parse func([]byte) (T,
 		stopped = visit(entry)
 		return stopped
 	})
+	var form *kvjson.FormError
 	switch {
 	case err == nil:
 		return nil
 	case stopped != nil:
 		return stopped
-	case errors.Is(err, ErrCorrupt):
+	case errors.Is(err, ErrCorrupt), errors.Is(err, kvjson.ErrCut), errors.As(err, &form):
 		return corrupt("%s, the document of the %s: %v", d.Name, k, err)
 	}
 	return fmt.Errorf("read %s: %w", d.Name, err)

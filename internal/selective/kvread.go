@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"unicode"
 
+	"github.com/lictor-dr/lictor/internal/kvjson"
 	"github.com/lictor-dr/lictor/internal/record"
 )
 
@@ -77,10 +79,32 @@ func (t *Target) readInTransaction(ctx context.Context, s Span, visit func(*reco
 	return filtered, nil
 }
 
-// badAnswer tells an answer that broke off from one that is not what was asked for.
-func badAnswer(err error) error {
-	if errors.Is(err, errAnswer) {
-		return err
+// maxEntry is the longest entry of an answer that is read: that of the largest record, in base64.
+const maxEntry = record.MaxRecord/3*4 + 1<<20
+
+// eachEntry visits the entries of a list of keys, while it arrives. It tells an answer that broke off from one that is not what was asked for.
+func eachEntry(r io.Reader, visit func(*record.KVEntry) error) error {
+	var stopped error // by an entry
+	err := kvjson.Elements(r, maxEntry, func(raw []byte) error {
+		e, ok := kvjson.Entry(raw)
+		if !ok {
+			e = new(record.KVEntry)
+			if err := json.Unmarshal(raw, e); err != nil {
+				stopped = fmt.Errorf("%w: %w", errAnswer, err)
+				return stopped
+			}
+		}
+		stopped = visit(e)
+		return stopped
+	})
+	var form *kvjson.FormError
+	switch {
+	case err == nil:
+		return nil
+	case stopped != nil:
+		return stopped
+	case errors.As(err, &form):
+		return fmt.Errorf("%w: %w", errAnswer, form)
 	}
 	return fmt.Errorf("%w: %w", errBroken, err)
 }

@@ -1,9 +1,22 @@
-package kvarchive
+package kvjson
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 )
+
+// ErrCut tells that a stream ended in the middle of an array.
+var ErrCut = errors.New("it is cut off in the middle")
+
+// A FormError tells that a stream is no array of objects.
+type FormError struct{ text string }
+
+// Error says what stands where in place of what.
+func (e *FormError) Error() string { return e.text }
+
+func misformed(format string, args ...any) error { return &FormError{fmt.Sprintf(format, args...)} }
 
 // splitter cuts an array of objects, which it reads as a stream, into the text of its elements. It knows no more of JSON than where
 // strings and objects end: whoever takes an element must parse it.
@@ -14,9 +27,10 @@ type splitter struct {
 	most     int // bytes of one element
 }
 
-// elements calls fn with each element of the array in r, in order. The text is fn's until it returns. A document that is null has none.
-func elements(r io.Reader, fn func(raw []byte) error) error {
-	return (&splitter{r: r, buf: make([]byte, 256<<10), most: maxElement}).each(fn)
+// Elements calls fn with each element of the array in r, in order, while it arrives. The text is fn's until it returns; none is longer than
+// most bytes. A document that is null has no elements. Errors are ErrCut, a FormError, those of r and those of fn, as they are.
+func Elements(r io.Reader, most int, fn func(raw []byte) error) error {
+	return (&splitter{r: r, buf: make([]byte, min(256<<10, max(most, 512))), most: most}).each(fn)
 }
 
 func (s *splitter) each(fn func(raw []byte) error) error {
@@ -27,7 +41,7 @@ func (s *splitter) each(fn func(raw []byte) error) error {
 	case c == 'n':
 		return s.null()
 	case c != '[':
-		return corrupt("it is not a JSON array, but begins with %q", c)
+		return misformed("it is not a JSON array, but begins with %q", c)
 	}
 	for first := true; ; first = false {
 		done, err := s.separator(first)
@@ -56,14 +70,14 @@ func (s *splitter) separator(first bool) (done bool, err error) {
 	case c == ']':
 		return true, nil
 	case !first && c != ',':
-		return false, corrupt("%q stands where the next entry or the end of the array is expected", c)
+		return false, misformed("%q stands where the next entry or the end of the array is expected", c)
 	case !first:
 		if c, err = s.next(); err != nil {
 			return false, err
 		}
 	}
 	if c != '{' {
-		return false, corrupt("an entry is not a JSON object, but begins with %q", c)
+		return false, misformed("an entry is not a JSON object, but begins with %q", c)
 	}
 	s.pos--
 	return false, nil
@@ -149,7 +163,7 @@ func (s *splitter) null() error {
 			}
 		}
 		if c := s.buf[s.pos]; c != want {
-			return corrupt("it is neither a JSON array nor null")
+			return misformed("it is neither a JSON array nor null")
 		}
 		s.pos++
 	}
@@ -159,16 +173,14 @@ func (s *splitter) null() error {
 // ended wants nothing but white space up to the end.
 func (s *splitter) ended() error {
 	c, err := s.next()
-	if err == errCut {
+	if err == ErrCut {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return corrupt("%q follows the end of the array", c)
+	return misformed("%q follows the end of the array", c)
 }
-
-var errCut = corrupt("it is cut off in the middle")
 
 // fill reads more behind what is not yet handed out.
 func (s *splitter) fill() error {
@@ -178,7 +190,7 @@ func (s *splitter) fill() error {
 	}
 	if s.end == len(s.buf) {
 		if s.end >= s.most {
-			return corrupt("an entry is longer than %d MiB", s.most>>20)
+			return misformed("an entry is longer than %d MiB", s.most>>20)
 		}
 		s.buf = append(s.buf, make([]byte, len(s.buf))...)
 	}
@@ -189,7 +201,7 @@ func (s *splitter) fill() error {
 		case n > 0:
 			return nil
 		case err == io.EOF:
-			return errCut
+			return ErrCut
 		case err != nil:
 			return err
 		}
