@@ -65,11 +65,12 @@ type entry struct {
 	before, after place // of their records
 }
 
-// found is an object that differs. What there is of it stands in the entry of its ID.
+// found is an object that differs.
 type found struct {
-	name   string
-	id     object.ID
-	family uint16 // its place in the list of families, behind which come those that are not known
+	name          string
+	id            object.ID
+	before, after place  // of its records; known once all is read
+	family        uint16 // its place in the list of families, behind which come those that are not known
 }
 
 // read shows the objects of a source that are meant, each with its record.
@@ -147,24 +148,29 @@ func (c *comparer) find(o *object.Object) {
 		}
 		family += other
 	}
-	c.found = append(c.found, found{o.Name, o.ID, uint16(family)})
+	c.found = append(c.found, found{name: o.Name, id: o.ID, family: uint16(family)})
 }
 
 // result is what has been found. What was found and turned out to be even is dropped.
 func (c *comparer) result() *Result {
-	c.found = slices.DeleteFunc(c.found, func(f found) bool {
-		_, unlike := c.unlike[f.id]
-		return !unlike
-	})
-	r := &Result{Before: c.counts[0], After: c.counts[1], others: c.others, unlike: c.unlike, spool: c.spool}
-	slices.SortFunc(c.found, func(x, y found) int {
+	uneven := c.found[:0]
+	for _, f := range c.found {
+		e, unlike := c.unlike[f.id]
+		if !unlike {
+			continue
+		}
+		f.before, f.after = e.before, e.after
+		uneven = append(uneven, f)
+	}
+	r := &Result{Before: c.counts[0], After: c.counts[1], others: c.others, spool: c.spool}
+	slices.SortFunc(uneven, func(x, y found) int {
 		order := cmp.Compare(x.family, y.family)
 		if order != 0 && int(min(x.family, y.family)) >= len(families) {
-			order = strings.Compare(r.family(x), r.family(y))
+			order = strings.Compare(r.family(&x), r.family(&y))
 		}
 		return cmp.Or(order, strings.Compare(x.name, y.name), bytes.Compare(x.id[:], y.id[:]))
 	})
-	r.found = slices.CompactFunc(c.found, func(x, y found) bool { return x.id == y.id }) // even for a while, it was found twice
+	r.found = slices.CompactFunc(uneven, func(x, y found) bool { return x.id == y.id }) // even for a while, it was found twice
 	r.Unmatched = c.opts.Filter.unmatched(c.hits)
 	return r
 }

@@ -23,7 +23,6 @@ type Result struct {
 
 	found  []found
 	others []string // families that are not known
-	unlike map[object.ID]entry
 	spool  *spool
 }
 
@@ -33,8 +32,7 @@ type Change struct {
 	Name   string // not a secret; empty where there is but one
 	What   What
 
-	id    object.ID
-	entry entry
+	*found
 	spool *spool
 }
 
@@ -47,9 +45,9 @@ func (r *Result) Len() int { return len(r.found) }
 // All gives all changes, by family and name.
 func (r *Result) All() iter.Seq[Change] {
 	return func(yield func(Change) bool) {
-		for _, f := range r.found {
-			e := r.unlike[f.id]
-			if !yield(Change{Family: r.family(f), Name: f.name, What: e.what(), id: f.id, entry: e, spool: r.spool}) {
+		for i := range r.found {
+			f := &r.found[i]
+			if !yield(Change{Family: r.family(f), Name: f.name, What: f.what(), found: f, spool: r.spool}) {
 				return
 			}
 		}
@@ -65,13 +63,14 @@ type Count struct {
 // Counts are those of the families in which anything differs, in order.
 func (r *Result) Counts() []Count {
 	var all []Count
-	for _, f := range r.found {
+	for i := range r.found {
+		f := &r.found[i]
 		family := r.family(f)
 		if len(all) == 0 || all[len(all)-1].Family != family {
 			all = append(all, Count{Family: family})
 		}
 		c := &all[len(all)-1]
-		switch e := r.unlike[f.id]; e.what() {
+		switch f.what() {
 		case Added:
 			c.Added++
 		case Removed:
@@ -83,17 +82,17 @@ func (r *Result) Counts() []Count {
 	return all
 }
 
-func (e *entry) what() What {
+func (f *found) what() What {
 	switch {
-	case e.before == 0:
+	case f.before == 0:
 		return Added
-	case e.after == 0:
+	case f.after == 0:
 		return Removed
 	}
 	return Changed
 }
 
-func (r *Result) family(f found) string {
+func (r *Result) family(f *found) string {
 	if n := int(f.family); n >= len(families) {
 		return r.others[n-len(families)]
 	}
@@ -101,7 +100,11 @@ func (r *Result) family(f found) string {
 }
 
 // Before is the object in the first state with all it has, nil if that has none.
-func (c *Change) Before() (*object.Object, error) { return c.spool.load(c.entry.before, c.id) }
+func (c *Change) Before() (*object.Object, error) {
+	return c.spool.load(&c.spool.before, c.found.before, c.id)
+}
 
 // After is the object in the second state with all it has, nil if that has none.
-func (c *Change) After() (*object.Object, error) { return c.spool.load(c.entry.after, c.id) }
+func (c *Change) After() (*object.Object, error) {
+	return c.spool.load(&c.spool.after, c.found.after, c.id)
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/lictor-dr/lictor/internal/object"
 	"github.com/lictor-dr/lictor/internal/record"
@@ -51,6 +52,14 @@ type spool struct {
 	number int64 // of the last record of this pass
 	last   place // where that is
 	buf    []byte
+
+	before, after window // for records of the first state, and of the second
+}
+
+// A window is what was read last of a spool by one reader.
+type window struct {
+	b    []byte
+	from int64 // its place in the file
 }
 
 const spoolBuffer = 256 << 10
@@ -98,11 +107,11 @@ func (s *spool) ready() error {
 }
 
 // get reads a record back. Its value is good until the next one is read.
-func (s *spool) get(at place) (record.Raw, error) {
+func (s *spool) get(w *window, at place) (record.Raw, error) {
 	if err := s.out.Flush(); err != nil {
 		return record.Raw{}, fmt.Errorf("write to the scratch file: %w", err)
 	}
-	b, err := s.readAt(int64(at)-1, 4<<10)
+	b, err := s.readAt(w, int64(at)-1, 4<<10)
 	if err != nil {
 		return record.Raw{}, err
 	}
@@ -111,7 +120,7 @@ func (s *spool) get(at place) (record.Raw, error) {
 		return record.Raw{}, errors.New("the scratch file is damaged")
 	}
 	if total := n + int(size); len(b) < total {
-		if b, err = s.readAt(int64(at)-1, total); err != nil {
+		if b, err = s.readAt(w, int64(at)-1, total); err != nil {
 			return record.Raw{}, err
 		}
 		if len(b) < total {
@@ -122,27 +131,35 @@ func (s *spool) get(at place) (record.Raw, error) {
 	return record.Raw{Type: record.Type(b[0]), Value: b[1:]}, nil
 }
 
-// readAt reads some bytes, fewer at the end.
-func (s *spool) readAt(at int64, size int) ([]byte, error) {
-	if cap(s.buf) < size {
-		s.buf = make([]byte, size)
+// readAt gives some bytes, fewer at the end. Who reads on where the last read ended is taken to go on so, and more is read.
+func (s *spool) readAt(w *window, at int64, size int) ([]byte, error) {
+	end := w.from + int64(len(w.b))
+	if at < w.from || min(at+int64(size), s.size) > end {
+		ahead := size
+		if at >= w.from && at <= end {
+			ahead = max(size, spoolBuffer)
+		}
+		w.b = slices.Grow(w.b[:0], ahead)[:ahead]
+		n, err := s.file.ReadAt(w.b, at)
+		if err != nil && err != io.EOF {
+			w.b = w.b[:0]
+			return nil, fmt.Errorf("read the scratch file: %w", err)
+		}
+		w.b, w.from = w.b[:n], at
 	}
-	n, err := s.file.ReadAt(s.buf[:size], at)
-	if err != nil && err != io.EOF {
-		return nil, fmt.Errorf("read the scratch file: %w", err)
-	}
-	return s.buf[:n], nil
+	rest := w.b[at-w.from:]
+	return rest[:min(size, len(rest))], nil
 }
 
 // load reads an object back, nil if it is nowhere.
-func (s *spool) load(at place, id object.ID) (*object.Object, error) {
+func (s *spool) load(w *window, at place, id object.ID) (*object.Object, error) {
 	if at == 0 {
 		return nil, nil
 	}
 	if s.file == nil {
 		return nil, errors.New("the comparison has been closed")
 	}
-	raw, err := s.get(at)
+	raw, err := s.get(w, at)
 	if err != nil {
 		return nil, err
 	}

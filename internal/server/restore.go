@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	uuid "github.com/hashicorp/go-uuid"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/lictor-dr/lictor/internal/archive"
 	"github.com/lictor-dr/lictor/internal/fsm"
+	"github.com/lictor-dr/lictor/internal/nameless"
 	"github.com/lictor-dr/lictor/internal/preflight"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/state"
@@ -144,19 +144,18 @@ func (s *Server) send(ctx context.Context, id string, staged *staged) error {
 // staged is an archive that has been spooled and walked, beside the state that was built from it.
 type staged struct {
 	meta  archive.Meta
-	file  *os.File // what was read
+	file  *nameless.File // what was read
 	allow []record.Type
 	store *state.Store
 }
 
 // stage reads an archive to its end: it goes into a file in scratch, every record is checked, and the new state is built.
 func stage(ctx context.Context, scratch string, body io.Reader, allow []record.Type) (_ *staged, err error) {
-	file, err := os.CreateTemp(scratch, "restore-*.snap") // mode 0600
+	file, err := nameless.New(scratch, "restore-*.snap")
 	if err != nil {
 		return nil, fmt.Errorf("failed to create temp snapshot file: %w", err)
 	}
 	st := &staged{file: file, allow: allow}
-	os.Remove(file.Name()) // the kernel keeps it for as long as it is open
 	defer func() {
 		if err != nil {
 			st.discard()
@@ -189,7 +188,7 @@ func (s *spool) Write(p []byte) (int, error) {
 }
 
 // discard gives the scratch file up.
-func (st *staged) discard() { st.file.Close() }
+func (st *staged) discard() { _ = st.file.Close() } // nothing of it is needed any more
 
 // wording puts Consul's words before the faults of records, of which it dies instead of answering.
 func wording(err error) error {
