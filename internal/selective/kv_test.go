@@ -277,6 +277,29 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// A leader that is not known at first is known to who is asked whether to go on.
+func TestLeaderElectedMeanwhile(t *testing.T) {
+	c := newCluster(t)
+	asked := 0
+	c.fail(func(w http.ResponseWriter, q *http.Request, next http.Handler) {
+		if q.URL.Path == "/v1/status/leader" {
+			if asked++; asked == 1 {
+				_, _ = w.Write([]byte(`""`))
+				return
+			}
+		}
+		next.ServeHTTP(w, q)
+	})
+	p, err := Make(t.Context(), c.target(""), archiveOf(t, nil), options(t, "kv:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	if p.Cluster.Leader == "" {
+		t.Errorf("the leader is not known, after %d questions", asked)
+	}
+}
+
 // swallower lets no more than some bytes of an answer through.
 type swallower struct {
 	http.ResponseWriter

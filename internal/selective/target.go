@@ -114,6 +114,9 @@ func (t *Target) wait(ctx context.Context, n int) error {
 	}
 }
 
+// errGivenUp tells that something has been tried for long enough.
+var errGivenUp = errors.New("given up")
+
 // again does something until it succeeds, or fails for good, or the patience is at its end.
 func (t *Target) again(ctx context.Context, retry func(error) bool, do func() error) error {
 	began := time.Now()
@@ -124,8 +127,10 @@ func (t *Target) again(ctx context.Context, retry func(error) bool, do func() er
 			return context.Cause(ctx)
 		case err == nil || !retry(err):
 			return err
+		case errors.Is(err, errGivenUp):
+			return err
 		case time.Since(began) > t.patience():
-			return fmt.Errorf("given up after %s: %w", time.Since(began).Round(time.Second), err)
+			return fmt.Errorf("%w after %s: %w", errGivenUp, time.Since(began).Round(time.Second), err)
 		}
 		if err := t.wait(ctx, n); err != nil {
 			return err
@@ -241,6 +246,9 @@ func (t *Target) ask(ctx context.Context) (*Cluster, error) {
 	var roots struct{ TrustDomain string }
 	if _, err := t.get(ctx, "/v1/connect/ca/roots", &roots); err == nil {
 		c.TrustDomain = roots.TrustDomain
+	}
+	if c.Leader == "" { // there was none yet when it was asked for; what came between has waited for one
+		_, _ = t.get(ctx, "/v1/status/leader", &c.Leader) // which is for people alone
 	}
 	return c, context.Cause(ctx)
 }
