@@ -162,7 +162,7 @@ func (p *Plan) writeUndo(ctx context.Context, path string) error {
 	bar := p.opts.start("Writing the undo file", -1)
 	defer bar.Close()
 	if err := p.undoEntries(ctx, w, old, bar); err != nil {
-		return fmt.Errorf("write the undo file: %w; nothing was changed", err)
+		return fmt.Errorf("%w; nothing was changed", err)
 	}
 	if err := w.Commit(); err != nil {
 		return fmt.Errorf("%w; nothing was changed", err)
