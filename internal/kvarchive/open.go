@@ -12,6 +12,7 @@ import (
 	"io"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/readahead"
 )
 
 // gzipMark is how gzip streams begin.
@@ -94,8 +95,19 @@ func (a *Archive) read(br *bufio.Reader, passphrase string, mostSealed int64) er
 	if err != nil {
 		return explain(err)
 	}
-	return explain(a.readPlain(bufio.NewReaderSize(&bounded{r: gz, left: maxUnpacked}, 128<<10)))
+	ahead, err := readahead.NewReaderSize(&bounded{r: gz, left: maxUnpacked}, aheadBuffers, aheadSize)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = ahead.Close() }() // it ends the goroutine, and has no error of its own
+	return explain(a.readPlain(bufio.NewReader(ahead)))
 }
+
+// How far decompression goes ahead of who takes in what comes of it.
+const (
+	aheadBuffers = 4
+	aheadSize    = 128 << 10
+)
 
 // readPlain reads what was compressed: a tar stream, or the array of keys alone.
 func (a *Archive) readPlain(br *bufio.Reader) error {
