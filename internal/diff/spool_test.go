@@ -94,4 +94,3 @@ func (c *counting) ReadAt(p []byte, at int64) (int, error) {
 	c.reads++
 	return c.memory.ReadAt(p, at)
 }
-
