@@ -88,11 +88,14 @@ func (c *Config) check() error {
 	case c.S3Encryption == sseS3 && c.S3KMSKey != "":
 		return errors.New("CONSUL_SNAPSHOT_S3_SSE=AES256 encrypts with S3's own keys, and CONSUL_SNAPSHOT_S3_SSE_KMS_KEY_ID names another: " +
 			"set CONSUL_SNAPSHOT_S3_SSE=aws:kms, or unset the key")
-	case !c.local() && c.Prefix != "" && path.Clean(c.Prefix) != c.Prefix, strings.HasPrefix(c.Prefix, ".."):
+	case !c.local() && !isName(c.Prefix), strings.HasPrefix(c.Prefix, ".."):
 		return fmt.Errorf("CONSUL_SNAPSHOT_UPLOAD_PREFIX=%q: double slashes, . and .. are no part of the name of an object", c.Prefix)
 	}
 	return nil
 }
+
+// isName tells whether a prefix can be a part of the names of objects as it is.
+func isName(prefix string) bool { return prefix == "" || prefix != "." && path.Clean(prefix) == prefix }
 
 // local tells whether archives stay on this machine.
 func (c *Config) local() bool { return c.Acceptance || c.LocalDir != "" }

@@ -13,6 +13,8 @@ func FuzzEnvironment(f *testing.F) {
 	f.Add("60", "backups", "127.0.0.1:5001", "true", "AES256", "")
 	f.Add("-1", "../..", "[::1]", "", "aws:kms", "key")
 	f.Add("9223372036854775807", "//a//", ":0", "x", "", "key")
+	f.Add("1", ".", "[::1]", "", "aws:kms", "key")
+	f.Add("1", "./.", "[::1]", "", "", "")
 	f.Fuzz(func(t *testing.T, interval, prefix, address, empty, sse, kms string) {
 		c, err := Environment(in(map[string]string{
 			"GCSBUCKET": "b", "BACKUPINTERVAL": interval, "CONSUL_SNAPSHOT_UPLOAD_PREFIX": prefix, "CONSUL_SNAPSHOT_HEALTH_ADDR": address,
