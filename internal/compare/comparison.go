@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -13,6 +14,8 @@ type comparison struct {
 	runs    int           // repetitions of saves, restores and commands
 	span    time.Duration // of each measure of reads and writes
 	fill    string        // how the load gets into the servers: restore or put
+	waiting int           // blocking queries that wait at a time; 0 leaves them out
+	restart bool          // whether servers that this program has started are killed and started again
 	files   *files
 	targets []*target
 	report  *report
@@ -23,8 +26,10 @@ func (c *comparison) run(ctx context.Context) error {
 		name string
 		run  func(context.Context) error
 	}{
-		{"fill", c.fillAll}, {"save", c.saves}, {"read and write", c.traffic},
-		{"restore", c.restores}, {"inspect", c.inspects}, {"time common tools", c.tools},
+		{"fill", c.fillAll}, {"save", c.saves}, {"read and write", c.traffic}, {"write during saves", c.savesUnderWrites},
+		{"wait", c.waits}, {"start again", c.restarts}, {"restore", c.restores}, {"inspect", c.inspects},
+		{"save and verify with the command", c.commands}, {"time common tools", c.tools},
+		{"measure what the machine can do", c.limits},
 	} {
 		if err := phase.run(ctx); err != nil {
 			return fmt.Errorf("%s: %w", phase.name, err)
@@ -127,20 +132,22 @@ func (c *comparison) timed(i int, t *target, wall, cpu measure, run func() (time
 }
 
 func (c *comparison) traffic(ctx context.Context) error {
+	x := newTraffic(c.load)
 	for _, kind := range []struct {
-		rate, cpu measure
-		conns     int
-		press     func(*target, context.Context, load, int, time.Duration) (pace, error)
+		rate, cpu, late measure
+		conns           int
+		do              exchange
 	}{
-		{readsMany, readsManyCPU, c.conns, (*target).reads},
-		{writesMany, writesManyCPU, c.conns, (*target).writes},
-		{readsOne, readsOneCPU, 1, (*target).reads},
-		{writesOne, writesOneCPU, 1, (*target).writes},
+		{readsMany, readsManyCPU, readsManyLate, c.conns, (*traffic).read},
+		{writesMany, writesManyCPU, writesManyLate, c.conns, (*traffic).write},
+		{readsOne, readsOneCPU, readsOneLate, 1, (*traffic).read},
+		{writesOne, writesOneCPU, writesOneLate, 1, (*traffic).write},
 	} {
 		err := c.each(func(i int, t *target) error {
-			p, err := kind.press(t, ctx, c.load, kind.conns, c.span)
+			p, err := t.exchanges(ctx, x, kind.do, kind.conns, c.span)
 			c.report.add(kind.rate, i, p.rate)
 			c.report.add(kind.cpu, i, float64(p.cpu)/float64(time.Microsecond))
+			c.report.add(kind.late, i, milliseconds(p.late))
 			return err
 		})
 		if err != nil {
@@ -151,6 +158,29 @@ func (c *comparison) traffic(ctx context.Context) error {
 		m, err := readMemory(t.pid)
 		c.report.add(memoryWritten, i, megabytes(m.now))
 		return err
+	})
+}
+
+// savesUnderWrites measures writes over all connections by turns with and without saves, one after the other, beside them.
+func (c *comparison) savesUnderWrites(ctx context.Context) error {
+	x := newTraffic(c.load)
+	return c.rounds(func(i int, t *target) error {
+		quiet, err := t.exchanges(ctx, x, (*traffic).write, c.conns, c.span/4)
+		if err != nil {
+			return err
+		}
+		busy, saves, err := t.writesDuringSaves(ctx, x, c.conns, c.span/2)
+		if err != nil {
+			return err
+		}
+		for _, took := range saves {
+			c.report.add(saveBusy, i, took.Seconds())
+		}
+		c.report.add(writesBusy, i, busy.rate)
+		c.report.add(writesQuietLate, i, milliseconds(quiet.late))
+		c.report.add(writesBusyLate, i, milliseconds(busy.late))
+		c.report.add(writesBusyFactor, i, float64(busy.late)/float64(max(quiet.late, 1)))
+		return nil
 	})
 }
 
@@ -186,11 +216,38 @@ func (c *comparison) inspects(ctx context.Context) error {
 		}
 		c.report.add(inspectTime, i, took.wall.Seconds())
 		c.report.add(inspectCPU, i, took.cpu.Seconds())
-		if took.memory > 0 {
-			c.report.add(inspectMemory, i, megabytes(took.memory))
-		}
+		c.report.addMemory(inspectMemory, i, took.memory)
 		return nil
 	})
 }
+
+// commands runs the commands that an operator would: a save, and the verification of what it wrote.
+func (c *comparison) commands(ctx context.Context) error {
+	return c.rounds(func(i int, t *target) error {
+		if t.binary == "" {
+			return nil
+		}
+		path := c.files.archive + ".saved"
+		defer func() { _ = os.Remove(path) }() // the next one overwrites it, too
+		saved, err := timeCommand(ctx, t.binary, "snapshot", "save", "-http-addr="+t.addr, path)
+		if err != nil {
+			return err
+		}
+		c.report.add(commandSave, i, saved.wall.Seconds())
+		c.report.addMemory(commandSaveMemory, i, saved.memory)
+		if !t.verifies {
+			return nil
+		}
+		verified, err := timeCommand(ctx, t.binary, "snapshot", "verify", path)
+		if err != nil {
+			return err
+		}
+		c.report.add(commandVerify, i, verified.wall.Seconds())
+		c.report.addMemory(commandVerifyMemory, i, verified.memory)
+		return nil
+	})
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 func megabytes(n int64) float64 { return float64(n) / 1e6 }

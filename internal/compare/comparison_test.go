@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,11 +22,22 @@ import (
 	"github.com/lictor-dr/lictor/internal/record"
 )
 
+// TestMain also is the server that does nothing.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == bareArgument {
+		fmt.Fprintln(os.Stderr, serveBare())
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
 // fakeServer has as much of Consul's API as is measured.
 type fakeServer struct {
 	mu       sync.Mutex
+	changed  *sync.Cond
 	snapshot []byte
 	keys     map[string][]byte
+	sessions map[string]string // the node of each
 	changes  int
 }
 
@@ -34,8 +48,19 @@ func (f *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	key, isKey := strings.CutPrefix(r.URL.Path, "/v1/kv/")
 	if r.Method == http.MethodPut {
 		f.changes++
+		f.changed.Broadcast()
 	}
+	w.Header().Set("X-Consul-Index", "7")
 	switch {
+	case isKey && r.URL.Query().Has("index"):
+		for before := string(f.keys[key]); string(f.keys[key]) == before && r.Context().Err() == nil; {
+			f.changed.Wait()
+		}
+		_, _ = w.Write(f.keys[key])
+	case strings.HasPrefix(r.URL.Path, "/v1/session/info/"):
+		_, _ = io.WriteString(w, f.sessions[path.Base(r.URL.Path)])
+	case strings.HasPrefix(r.URL.Path, "/v1/health/service/service-"), r.URL.Path == "/v1/catalog/register":
+		_, _ = io.WriteString(w, "[]")
 	case r.URL.Path == "/v1/snapshot" && r.Method == http.MethodPut:
 		f.snapshot = body
 		if err := f.load(); err != nil {
@@ -69,9 +94,14 @@ func (f *fakeServer) load() error {
 		records, err := record.NewReader(r)
 		for err == nil {
 			var raw record.Raw
-			if raw, err = records.Next(); err == nil && raw.Type == record.TypeKVS {
-				v, _ := record.Decode(raw)
-				f.keys[v.(*record.KVEntry).Key] = v.(*record.KVEntry).Value
+			if raw, err = records.Next(); err != nil {
+				break
+			}
+			switch v, _ := record.Decode(raw); x := v.(type) {
+			case *record.KVEntry:
+				f.keys[x.Key] = bytes.Clone(x.Value)
+			case *record.Session:
+				f.sessions[x.ID] = x.Node
 			}
 		}
 		if err == io.EOF {
@@ -85,7 +115,8 @@ func (f *fakeServer) load() error {
 // fakeTarget is a fake server and how it is measured: this process stands for it.
 func fakeTarget(t *testing.T, name string) (*fakeServer, *target) {
 	t.Helper()
-	f := &fakeServer{keys: map[string][]byte{}}
+	f := &fakeServer{keys: map[string][]byte{}, sessions: map[string]string{}}
+	f.changed = sync.NewCond(&f.mu)
 	s := httptest.NewServer(f)
 	t.Cleanup(s.Close)
 	x := newTarget(name, strings.TrimPrefix(s.URL, "http://"), os.Getpid())
@@ -99,10 +130,18 @@ func TestComparison(t *testing.T) {
 	if _, err := readMemory(os.Getpid()); err != nil {
 		t.Skip("no /proc:", err)
 	}
-	for _, fill := range []string{"restore", "put"} {
-		t.Run(fill, func(t *testing.T) {
-			l := load{Keys: 300, Value: 100}
-			written, err := writeFiles(t.TempDir(), l)
+	for _, c := range []struct {
+		name, fill string
+		load       load
+		unmeasured []measure
+	}{
+		{"restore", "restore", load{Keys: 300, Value: 100}, nil},
+		{"put", "put", load{Keys: 300, Value: 100}, nil},
+		{"catalog", "restore", load{catalog: catalog{Nodes: 5, Services: 20, Checks: 40, Sessions: 10}},
+			[]measure{wakeMedian, wakeLate, memoryWaiting, writesWaiting, writesAlone}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			written, err := writeFiles(t.TempDir(), c.load)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -113,21 +152,31 @@ func TestComparison(t *testing.T) {
 			}
 			second, b := fakeTarget(t, "b")
 			second.snapshot = first.snapshot
-			c := &comparison{load: l, conns: 3, runs: 2, span: 20 * time.Millisecond, fill: fill, files: written,
+			a.verifies, b.verifies = true, true
+			run := &comparison{load: c.load, conns: 3, runs: 2, span: 20 * time.Millisecond, fill: c.fill, waiting: 10, files: written,
 				targets: []*target{a, b}, report: newReport([]string{"a", "b"})}
-			if err := c.run(context.Background()); err != nil {
+			if err := run.run(context.Background()); err != nil {
 				t.Fatal(err)
 			}
+			without := append(c.unmeasured, startTime, memoryStarted) // nobody may kill these servers
+			if a.binary == "" {
+				without = append(without, inspectTime, inspectCPU, inspectMemory, commandSave, commandSaveMemory, commandVerify, commandVerifyMemory)
+			}
 			for _, m := range order {
-				if (m == inspectTime || m == inspectCPU || m == inspectMemory) && a.binary == "" {
-					continue
+				for server := range 2 {
+					if unmeasured := math.IsNaN(run.report.value(m, server)); unmeasured != slices.Contains(without, m) {
+						t.Errorf("%s of server %d: measured: %v", m.Name, server, !unmeasured)
+					}
 				}
-				if math.IsNaN(c.report.value(m, 0)) || math.IsNaN(c.report.value(m, 1)) {
+			}
+			for _, m := range []measure{limitPack, limitReads, limitSyncs} {
+				if !(median(run.report.tools[m]) > 0) {
 					t.Errorf("%s was not measured", m.Name)
 				}
 			}
-			if len(second.keys) != l.Keys {
-				t.Errorf("the second server holds %d keys, want %d", len(second.keys), l.Keys)
+			if len(second.keys) != c.load.Keys || len(second.sessions) != c.load.Sessions {
+				t.Errorf("the second server holds %d keys and %d sessions, want %d and %d", len(second.keys), len(second.sessions), c.load.Keys,
+					c.load.Sessions)
 			}
 		})
 	}
@@ -206,6 +255,11 @@ func TestParseOptions(t *testing.T) {
 		{"-lictor=x -value=600000", "-value=600000"},
 		{"-lictor=x -conns=0", "above 0"},
 		{"-lictor=x -fill=magic", "-fill=magic"},
+		{"-lictor=x -load=catalog", ""},
+		{"-lictor=x -load=catalog -fill=put", "a catalog has none"},
+		{"-lictor=x -load=catalog -keys=3", "-keys and -value say nothing"},
+		{"-lictor=x -load=everything", "-load=everything"},
+		{"-lictor=x -waiting=100000", "-waiting=100000"},
 		{"-lictor=x -format=xml", "-format=xml"},
 	} {
 		_, err := parse(strings.Fields(c.args))

@@ -13,14 +13,32 @@ import (
 // keyPrefix is what all keys begin with.
 const keyPrefix = "compare/"
 
-// A load is a set of keys and values. They follow from its numbers alone: the same load is the same on every server and day.
+const kvPath = "/v1/kv/"
+
+// A load is a set of keys and values, or a catalog. It follows from its numbers alone: the same load is the same on every server and day.
 type load struct {
-	Keys  int `json:"keys"`
-	Value int `json:"value"` // bytes of each value
+	Keys  int `json:"keys,omitempty"`
+	Value int `json:"value,omitempty"` // bytes of each value
+	catalog
 }
 
 // standard is the load that the anchors and the goals are about.
 var standard = load{Keys: 200_000, Value: 512}
+
+// loads are those that have a name.
+var loads = map[string]load{
+	"keys":    standard,
+	"million": {Keys: 1_000_000, Value: 512},
+	"values":  {Keys: 1_000, Value: 500_000},
+	"catalog": {catalog: catalog{Nodes: 5_000, Services: 20_000, Checks: 40_000, Sessions: 10_000}},
+}
+
+func (l load) String() string {
+	if l.Keys > 0 {
+		return fmt.Sprintf("%d keys of %d bytes", l.Keys, l.Value)
+	}
+	return l.catalog.String()
+}
 
 // key returns the key of entry i, which sorts behind that of i-1.
 func (l load) key(i int) string {
@@ -68,36 +86,50 @@ func (r *random) below(n int) int { return int(r.Uint64() >> 33 % uint64(n)) }
 // firstIndex is the index of the first entry; a few others come before it in the log of any cluster.
 const firstIndex = 100
 
-func (l load) lastIndex() uint64 { return uint64(firstIndex + l.Keys - 1) }
+func (l load) lastIndex() uint64 { return uint64(firstIndex + l.Keys + l.catalog.records() - 1) }
 
 // writeState writes the load as the records of a snapshot.
 func (l load) writeState(w io.Writer) error {
-	b := record.AppendHeader(nil, record.Header{LastIndex: l.lastIndex()})
+	s := &stateWriter{w: w, b: record.AppendHeader(nil, record.Header{LastIndex: l.lastIndex()})}
+	if l.Keys > 0 {
+		l.writeKeys(s)
+	} else {
+		l.catalog.write(s)
+	}
+	s.add(&record.Opaque{Type: record.TypeChunkingState, Value: msgpack.Raw("\x81\xa8ChunkMap\x80")})
+	return s.flush()
+}
+
+func (l load) writeKeys(s *stateWriter) {
 	e := new(record.KVEntry)
 	for i := range l.Keys {
 		index := uint64(firstIndex + i)
 		*e = record.KVEntry{Key: l.key(i), Value: l.appendValue(e.Value[:0], i, 0), CreateIndex: index, ModifyIndex: index}
-		var err error
-		if b, err = record.Append(b, e); err != nil {
-			return err
-		}
-		if len(b) < 64<<10 {
-			continue
-		}
-		if _, err := w.Write(b); err != nil {
-			return err
-		}
-		b = b[:0]
+		s.add(e)
 	}
-	for _, v := range []any{
-		&record.Index{Key: "kvs", Value: l.lastIndex()},
-		&record.Opaque{Type: record.TypeChunkingState, Value: msgpack.Raw("\x81\xa8ChunkMap\x80")},
-	} {
-		var err error
-		if b, err = record.Append(b, v); err != nil {
-			return err
-		}
+	s.add(&record.Index{Key: "kvs", Value: l.lastIndex()})
+}
+
+// A stateWriter gathers records and writes them in pieces. The first error stops it.
+type stateWriter struct {
+	w   io.Writer
+	b   []byte
+	err error
+}
+
+func (s *stateWriter) add(v any) {
+	if s.err != nil {
+		return
 	}
-	_, err := w.Write(b)
-	return err
+	if s.b, s.err = record.Append(s.b, v); len(s.b) >= 64<<10 {
+		_ = s.flush() // which keeps its error
+	}
+}
+
+func (s *stateWriter) flush() error {
+	if s.err == nil {
+		_, s.err = s.w.Write(s.b)
+	}
+	s.b = s.b[:0]
+	return s.err
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/lictor-dr/lictor/internal/archive"
+	"github.com/lictor-dr/lictor/internal/fsm"
 	"github.com/lictor-dr/lictor/internal/inspect"
 	"github.com/lictor-dr/lictor/internal/preflight"
 	"github.com/lictor-dr/lictor/internal/record"
@@ -41,6 +42,32 @@ func TestValues(t *testing.T) {
 	}
 	if bytes.Equal(l.appendValue(nil, 0, 0), l.appendValue(nil, 0, 1)) {
 		t.Error("two generations of a value are the same")
+	}
+}
+
+// Every load with a name has records that a server takes, and as many as it says.
+func TestLoads(t *testing.T) {
+	for name, l := range loads {
+		l.Keys = min(l.Keys, 1<<20/max(l.Value, 1)) // a megabyte will do
+		f, err := writeFiles(t.TempDir(), l)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		checkRecords(t, f.state)
+		bare, err := os.Open(f.state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer bare.Close()
+		store, err := fsm.Build(bare, 1, 1)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		_, keys := store.KVKeys(nil, "", "")
+		_, sessions := store.Sessions(nil)
+		if len(keys) != l.Keys || len(sessions) != l.Sessions {
+			t.Errorf("%s: %d keys and %d sessions, want %d and %d", name, len(keys), len(sessions), l.Keys, l.Sessions)
+		}
 	}
 }
 

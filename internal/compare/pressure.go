@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 type pace struct {
 	rate float64       // requests a second
 	cpu  time.Duration // processor time of the server for each
+	late time.Duration // what 99 of 100 answers did not take longer than
 }
 
 // press sends requests over conns connections, one after the other on each, for as long as d or until request returns false.
@@ -22,13 +24,12 @@ func (t *target) press(ctx context.Context, conns int, d time.Duration, request 
 	if err != nil {
 		return pace{}, err
 	}
-	var count atomic.Int64
+	took := make([][]time.Duration, conns)
 	g, ctx := errgroup.WithContext(ctx)
 	start := time.Now()
 	for worker := range conns {
-		g.Go(func() error {
-			n, err := t.work(ctx, start.Add(d), func(w *wire) (bool, error) { return request(w, worker) })
-			count.Add(n)
+		g.Go(func() (err error) {
+			took[worker], err = t.work(ctx, start.Add(d), func(w *wire) (bool, error) { return request(w, worker) })
 			return err
 		})
 	}
@@ -37,23 +38,36 @@ func (t *target) press(ctx context.Context, conns int, d time.Duration, request 
 	}
 	elapsed := time.Since(start)
 	after, err := readCPU(t.pid)
-	n := max(count.Load(), 1)
-	return pace{float64(n) / elapsed.Seconds(), (after - before) / time.Duration(n)}, err
+	all := slices.Concat(took...)
+	n := max(len(all), 1)
+	return pace{float64(n) / elapsed.Seconds(), (after - before) / time.Duration(n), percentile(all, 99)}, err
 }
 
-// work is one connection of press.
-func (t *target) work(ctx context.Context, until time.Time, request func(*wire) (bool, error)) (n int64, err error) {
+// work is one connection of press. It returns how long each answer took.
+func (t *target) work(ctx context.Context, until time.Time, request func(*wire) (bool, error)) (took []time.Duration, err error) {
 	w, err := t.dial()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer w.close()
-	for ; time.Now().Before(until) && ctx.Err() == nil; n++ {
+	for now := time.Now(); now.Before(until) && ctx.Err() == nil; {
 		if more, err := request(w); err != nil || !more {
-			return n, err
+			return took, err
 		}
+		then := now
+		now = time.Now()
+		took = append(took, now.Sub(then))
 	}
-	return n, ctx.Err()
+	return took, ctx.Err()
+}
+
+// percentile is what p of a hundred do not exceed, 0 of none.
+func percentile(all []time.Duration, p int) time.Duration {
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	return all[min(len(all)-1, len(all)*p/100)]
 }
 
 // fill writes the whole load, key by key.
@@ -66,30 +80,9 @@ func (t *target) fill(ctx context.Context, l load, conns int) error {
 			return false, nil
 		}
 		values[worker] = l.appendValue(values[worker][:0], i, 0)
-		return true, w.put(l.key(i), values[worker])
+		return true, w.put(kvPath+l.key(i), values[worker])
 	})
 	return err
-}
-
-// reads gets keys of the load at random.
-func (t *target) reads(ctx context.Context, l load, conns int, d time.Duration) (pace, error) {
-	sources := newSources(conns)
-	return t.press(ctx, conns, d, func(w *wire, worker int) (bool, error) {
-		return true, w.get(l.key(sources[worker].below(l.Keys)))
-	})
-}
-
-// writes gives keys of the load, taken at random, new values.
-func (t *target) writes(ctx context.Context, l load, conns int, d time.Duration) (pace, error) {
-	sources := newSources(conns)
-	var pool [1024][]byte // made before the clock runs
-	for i := range pool {
-		pool[i] = l.appendValue(nil, i, 1)
-	}
-	return t.press(ctx, conns, d, func(w *wire, worker int) (bool, error) {
-		r := sources[worker]
-		return true, w.put(l.key(r.below(l.Keys)), pool[r.below(len(pool))])
-	})
 }
 
 func newSources(n int) []*random {
@@ -98,4 +91,13 @@ func newSources(n int) []*random {
 		sources[i] = newRandom(i, -1)
 	}
 	return sources
+}
+
+// exchange is one request of a traffic: its read or its write.
+type exchange func(*traffic, *wire, *random) error
+
+// exchanges sends requests of one kind over conns connections.
+func (t *target) exchanges(ctx context.Context, x *traffic, do exchange, conns int, d time.Duration) (pace, error) {
+	sources := newSources(conns)
+	return t.press(ctx, conns, d, func(w *wire, worker int) (bool, error) { return true, do(x, w, sources[worker]) })
 }

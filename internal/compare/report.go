@@ -32,6 +32,13 @@ func (r *report) add(m measure, server int, value float64) {
 	r.samples[m][server] = append(r.samples[m][server], value)
 }
 
+// addMemory adds a peak of memory in bytes, unless it is not known.
+func (r *report) addMemory(m measure, server int, bytes int64) {
+	if bytes > 0 {
+		r.add(m, server, megabytes(bytes))
+	}
+}
+
 func (r *report) addTool(m measure, value float64) { r.tools[m] = append(r.tools[m], value) }
 
 // value is the median of what was measured of a server, NaN if nothing was.
@@ -62,10 +69,35 @@ type verdict struct {
 }
 
 // verdicts judges those goals that the run has figures for. They are about the standard load and no other.
-func (r *report) verdicts() (all []verdict) {
+func (r *report) verdicts() []verdict {
 	if r.load != standard {
 		return nil
 	}
+	return r.judgeAll(goals)
+}
+
+// guard judges the guards, and fails if one is not met or was not measured.
+func (r *report) guard(w io.Writer) error {
+	all := r.judgeAll(guards)
+	missed := len(guards) - len(all)
+	if missed > 0 {
+		fmt.Fprintf(w, "%d of the bounds cannot be judged, for what they are about was not measured\n", missed)
+	}
+	for _, v := range all {
+		word := "holds"
+		if !v.Met {
+			word = "BROKEN"
+			missed++
+		}
+		fmt.Fprintf(w, "%-7s%s; got %s\n", word, v.Goal, number(v.Got))
+	}
+	if missed > 0 {
+		return fmt.Errorf("slower than it was: %d bounds are broken", missed)
+	}
+	return nil
+}
+
+func (r *report) judgeAll(goals []goal) (all []verdict) {
 	for _, g := range goals {
 		got, name, unit := r.judge(g)
 		if math.IsNaN(got) {
@@ -95,8 +127,8 @@ func (r *report) judge(g goal) (got float64, name, unit string) {
 
 // writeText writes the report as tables.
 func (r *report) writeText(w io.Writer) error {
-	fmt.Fprintf(w, "%d keys of %d bytes; state.bin %.1f MB; many connections are %d; load average of the machine %s before, %s after\n\n",
-		r.load.Keys, r.load.Value, megabytes(r.files.stateSize), r.conns, r.loadAvg[0], r.loadAvg[1])
+	fmt.Fprintf(w, "%s; state.bin %.1f MB; many connections are %d; load average of the machine %s before, %s after\n\n",
+		r.load, megabytes(r.files.stateSize), r.conns, r.loadAvg[0], r.loadAvg[1])
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	r.writeServers(t)
 	if len(r.tools) > 0 {

@@ -115,3 +115,34 @@ func TestProcessFiles(t *testing.T) {
 		t.Error("a cut line has a processor time")
 	}
 }
+
+// A bound that is broken fails, and so does one that nothing was measured for.
+func TestGuard(t *testing.T) {
+	whole := func() *report {
+		r := newReport([]string{"a"})
+		r.load = standard
+		for _, g := range guards {
+			if r.samples[g.measure] == nil {
+				r.add(g.measure, 0, g.limit)
+			}
+			if g.over != nil && r.tools[*g.over] == nil {
+				r.addTool(*g.over, 1)
+			}
+		}
+		return r
+	}
+	var out strings.Builder
+	if err := whole().guard(&out); err != nil {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+	slow := whole()
+	slow.samples[saveTime][0][0] *= 1.1
+	if err := slow.guard(&out); err == nil || !strings.Contains(out.String(), "BROKEN save / pgzip") {
+		t.Errorf("a save that got slower is let through: %v\n%s", err, out.String())
+	}
+	unmeasured := whole()
+	delete(unmeasured.samples, readsMany)
+	if err := unmeasured.guard(&out); err == nil {
+		t.Error("reads that were not measured are let through")
+	}
+}

@@ -25,6 +25,9 @@ type target struct {
 	binary string // the command whose `snapshot inspect` is timed, or empty
 	token  string // ACL token, or empty
 	http   *http.Client
+
+	verifies bool // whether the command can verify an archive
+	own      *own // how it was started, if this program has done it
 }
 
 // parseTarget reads NAME=ADDR,PID[,BINARY].
@@ -113,19 +116,38 @@ func (t *target) checkOurs(ctx context.Context) error {
 	return nil
 }
 
-// checkLoaded makes sure that the server holds the last entry of the load as it was loaded.
-func (t *target) checkLoaded(ctx context.Context, l load) error {
-	resp, err := t.do(ctx, http.MethodGet, "/v1/kv/"+l.key(l.Keys-1)+"?raw", nil, 0, http.StatusOK)
+// last is where the last of a load is found, and what is to be in the answer.
+func (l load) last() (path, want string) {
+	if l.Keys > 0 {
+		return kvPath + l.key(l.Keys-1) + "?raw", string(l.appendValue(nil, l.Keys-1, 0))
+	}
+	return "/v1/session/info/" + l.sessionID(l.Sessions-1), l.nodeName((l.Sessions - 1) % l.Nodes)
+}
+
+// checkThere makes sure that the server holds the last of the load, which may have been changed.
+func (t *target) checkThere(ctx context.Context, l load) error {
+	path, _ := l.last()
+	resp, err := t.do(ctx, http.MethodGet, path, nil, 0, http.StatusOK)
 	if err != nil {
-		return fmt.Errorf("look at the last key: %w", err)
+		return err
+	}
+	return resp.Body.Close()
+}
+
+// checkLoaded makes sure that the server holds the last of the load as it was loaded.
+func (t *target) checkLoaded(ctx context.Context, l load) error {
+	path, want := l.last()
+	resp, err := t.do(ctx, http.MethodGet, path, nil, 0, http.StatusOK)
+	if err != nil {
+		return fmt.Errorf("look at the last of the load: %w", err)
 	}
 	defer resp.Body.Close()
 	got, err := io.ReadAll(resp.Body)
-	if err == nil && string(got) != string(l.appendValue(nil, l.Keys-1, 0)) {
-		err = errors.New("the value is another one")
+	if err == nil && !strings.Contains(string(got), want) {
+		err = errors.New("it is another one")
 	}
 	if err != nil {
-		return fmt.Errorf("%s: look at the last key: %w", t.name, err)
+		return fmt.Errorf("%s: look at the last of the load: %w", t.name, err)
 	}
 	return nil
 }

@@ -33,30 +33,42 @@ func (t *target) dial() (*wire, error) {
 
 func (w *wire) close() error { return w.conn.Close() }
 
-// get reads a key and throws the answer away.
-func (w *wire) get(key string) error {
-	w.out = append(append(w.out[:0], "GET /v1/kv/"...), key...)
-	w.out = append(append(w.out, w.head...), "\r\n"...)
-	return w.exchange()
-}
-
-// put writes a key.
-func (w *wire) put(key string, value []byte) error {
-	w.out = append(append(w.out[:0], "PUT /v1/kv/"...), key...)
-	w.out = append(append(w.out, w.head...), "Content-Length: "...)
-	w.out = strconv.AppendInt(w.out, int64(len(value)), 10)
-	w.out = append(append(w.out, "\r\n\r\n"...), value...)
-	return w.exchange()
-}
-
-func (w *wire) exchange() error {
-	if err := w.conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
-		return err
-	}
-	if _, err := w.conn.Write(w.out); err != nil {
+// get asks for something and throws the answer away.
+func (w *wire) get(path string) error {
+	if err := w.ask(path); err != nil {
 		return err
 	}
 	return discardResponse(w.in)
+}
+
+// ask sends a question.
+func (w *wire) ask(path string) error {
+	w.out = append(append(w.out[:0], "GET "...), path...)
+	w.out = append(append(w.out, w.head...), "\r\n"...)
+	return w.send()
+}
+
+// put writes something.
+func (w *wire) put(path string, body []byte) error {
+	w.out = append(append(w.out[:0], "PUT "...), path...)
+	w.out = append(append(w.out, w.head...), "Content-Length: "...)
+	w.out = strconv.AppendInt(w.out, int64(len(body)), 10)
+	w.out = append(append(w.out, "\r\n\r\n"...), body...)
+	if err := w.send(); err != nil {
+		return err
+	}
+	return discardResponse(w.in)
+}
+
+// patience is how long an answer is waited for.
+const patience = time.Minute
+
+func (w *wire) send() error {
+	if err := w.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	_, err := w.conn.Write(w.out)
+	return err
 }
 
 // discardResponse reads a response to its end. Any status but 200 is an error.
