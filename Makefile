@@ -1,6 +1,6 @@
 # Plain make lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build install test lint fuzz race heavy api-suite soak bench ci demo
+.PHONY: help build install test lint fuzz race heavy api-suite soak bench speed ci demo
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ soak: ## run the tests that take hours, in full
 
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
+
+speed: ## fail if a server got slower, or needs more memory
+	scripts/guard
 
 ci: ## run everything a change must pass
 	bash .ci/run

@@ -118,6 +118,7 @@ func (p *process) run(warnings []string) int {
 		p.log.Warn(w)
 	}
 	code := 1
+	serving()
 	if err := p.agent.Start(p.root); err != nil {
 		p.log.Error("Error starting agent", "error", err)
 	} else {

@@ -74,6 +74,7 @@ func (c *snapshotInspect) define(fs *flag.FlagSet) {
 }
 
 func (c *snapshotInspect) run(args []string) int {
+	sparing()
 	switch {
 	case len(args) == 0:
 		return c.fail("Missing FILE argument")

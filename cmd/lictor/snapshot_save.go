@@ -82,6 +82,7 @@ func (c *snapshotSave) define(fs *flag.FlagSet) {
 }
 
 func (c *snapshotSave) run(args []string) int {
+	sparing()
 	if err := oneFile(args); err != nil {
 		return c.fail("%s", err)
 	}

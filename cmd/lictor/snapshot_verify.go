@@ -115,6 +115,7 @@ type verified struct {
 func (v *verified) good() bool { return v.Sound && (v.Proof == "" || v.Proof == string(drill.Proven)) }
 
 func (c *snapshotVerify) run(args []string) int {
+	sparing()
 	switch {
 	case len(args) != 1:
 		return c.fail("Error verifying snapshot: one argument is needed, a file or, with a store, an ID, latest or all (got %d)", len(args))

@@ -1,6 +1,10 @@
 package archive
 
-import "io"
+import (
+	"io"
+
+	"github.com/lictor-dr/lictor/internal/priority"
+)
 
 const (
 	hashBufferSize = 256 << 10
@@ -17,6 +21,7 @@ type asyncHash struct {
 	full    chan []byte
 	done    chan struct{}
 	stopped bool
+	low     bool // it hashes with low priority
 }
 
 func newAsyncHash(w io.Writer) *asyncHash { return &asyncHash{w: w} }
@@ -51,7 +56,11 @@ func (h *asyncHash) send() {
 		h.free = make(chan []byte, hashBuffers)
 		h.full = make(chan []byte, hashBuffers)
 		h.done = make(chan struct{})
-		go h.run()
+		if h.low {
+			priority.Go(h.run)
+		} else {
+			go h.run()
+		}
 	}
 	h.full <- h.cur
 	h.cur = nil

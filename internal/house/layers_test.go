@@ -32,7 +32,7 @@ var layers = []layer{
 		"internal/kvarchive", "internal/kvjson", "internal/selective", "internal/undofile", "internal/comparison", "internal/object", "internal/diff", "internal/serverport", "internal/gossip", "internal/history", "internal/forward", "internal/retryjoin", "internal/tlsconf", "internal/certauthority", "internal/retention",
 	}},
 	{"leaves", false, []string{
-		"internal/msgpack", "internal/golden", "internal/tlstest", "internal/testproc", "internal/atomicfile", "internal/version", "internal/progress", "internal/house", "internal/clock", "internal/diskspace", "internal/nameless",
+		"internal/msgpack", "internal/golden", "internal/tlstest", "internal/testproc", "internal/atomicfile", "internal/version", "internal/progress", "internal/house", "internal/clock", "internal/diskspace", "internal/nameless", "internal/priority",
 	}},
 }
 

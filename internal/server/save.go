@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lictor-dr/lictor/internal/archive"
+	"github.com/lictor-dr/lictor/internal/priority"
 	"github.com/lictor-dr/lictor/internal/snapstore"
 	"github.com/lictor-dr/lictor/internal/state"
 )
@@ -44,16 +45,30 @@ func (s *Server) Save(ctx context.Context, stale bool) (*Saved, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pack(ctx, s.config.Scratch, snapshot, meta)
+	return pack(ctx, s.config.Scratch, snapshot, meta, s.moving())
 }
 
-// pack writes a snapshot into a new archive, which is spooled in the directory scratch.
-func pack(ctx context.Context, scratch string, snapshot *state.Snapshot, meta archive.Meta) (*Saved, error) {
+// moving tells, each time it is asked, whether entries have been applied since the last time. It takes no lock: who asks may be held up
+// at any moment, and nobody is to wait for it.
+func (s *Server) moving() func() bool {
+	last := s.raft.AppliedIndex()
+	return func() bool {
+		now := s.raft.AppliedIndex()
+		moved := now != last
+		last = now
+		return moved
+	}
+}
+
+// pack writes a snapshot into a new archive, which is spooled in the directory scratch. While busy is true it leaves a processor free.
+func pack(ctx context.Context, scratch string, snapshot *state.Snapshot, meta archive.Meta, busy func() bool) (*Saved, error) {
 	w, err := archive.NewWriter(scratch)
 	if err != nil {
 		return nil, fmt.Errorf("failed to create snapshot file: %w", err)
 	}
-	if err := snapshot.Encode(contextWriter{ctx, w}); err != nil {
+	w.GiveWay(busy)
+	priority.Run(func() { err = snapshot.Encode(contextWriter{ctx, w}) })
+	if err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
 	if _, err := w.Finish(meta, time.Now()); err != nil {
