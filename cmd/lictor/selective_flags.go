@@ -14,11 +14,11 @@ import (
 
 // selectiveFlags say what is brought back into a living datacenter, and how.
 type selectiveFlags struct {
-	only, prefixes []string
-	single         textList // keys, of a flag that not every command has
-	renames        []selective.Rename
-	delete         bool
-	undo           string
+	filterFlags
+	single  textList // keys, of a flag that not every command has
+	renames []selective.Rename
+	delete  bool
+	undo    string
 	answerFlags
 }
 
@@ -44,11 +44,7 @@ func (f *answerFlags) check() error {
 }
 
 func (f *selectiveFlags) define(fs *flag.FlagSet) {
-	fs.Func("only", "Bring back only what this `list` names, as KIND:NAME,KIND:NAME, into the datacenter as it is. "+
-		"Can be given multiple times.",
-		func(list string) error { f.only = append(f.only, list); return nil })
-	fs.Func("prefix", "Bring back only keys that begin with this `text`, and what -only names. Can be given multiple times.",
-		func(text string) error { f.prefixes = append(f.prefixes, text); return nil })
+	f.filterFlags.define(fs, "Bring back", ", into the datacenter as it is")
 	fs.Func("rename", "Bring the keys that begin with OLD/ back with NEW/ in its place, as `OLD/=NEW/`. -only names keys as they are in the "+
 		"snapshot. Can be given multiple times; the longest OLD/ counts.",
 		func(text string) error {
@@ -63,7 +59,7 @@ func (f *selectiveFlags) define(fs *flag.FlagSet) {
 }
 
 // given tells whether this is a selective restore.
-func (f *selectiveFlags) given() bool { return len(f.only)+len(f.prefixes)+len(f.single) > 0 }
+func (f *selectiveFlags) given() bool { return f.filterFlags.given() || len(f.single) > 0 }
 
 // checkWhole refuses what means nothing for a restore of the whole.
 func (f *selectiveFlags) checkWhole() error {
@@ -90,7 +86,7 @@ func (f *selectiveFlags) run(p *program, config *api.Config, old *kvarchive.Arch
 	if err := f.answerFlags.check(); err != nil {
 		return nil, err
 	}
-	filter, err := diff.ParseFilter(f.only, f.prefixes)
+	filter, err := f.filter()
 	all := old != nil && !f.given()
 	if all {
 		filter, err = f.allOf(old)

@@ -23,7 +23,7 @@ import (
 type snapshotDiff struct {
 	*program
 	stateFlags
-	only, prefixes         []string
+	filterFlags
 	format                 string
 	stat, indexes, secrets bool
 	limit                  int
@@ -100,10 +100,7 @@ terms of -only that neither side has anything for.`,
 }
 
 func (c *snapshotDiff) define(fs *flag.FlagSet) {
-	fs.Func("only", "Compare only what this `list` names, as KIND:NAME,KIND:NAME. Can be given multiple times.",
-		func(list string) error { c.only = append(c.only, list); return nil })
-	fs.Func("prefix", "Compare only keys that begin with this `text`, and what -only names. Can be given multiple times.",
-		func(text string) error { c.prefixes = append(c.prefixes, text); return nil })
+	c.filterFlags.define(fs, "Compare", "")
 	fs.StringVar(&c.format, "format", "pretty", "The output `format`: pretty or json.")
 	fs.BoolVar(&c.stat, "stat", false, "Print only how many objects of each kind were added, removed and changed.")
 	fs.BoolVar(&c.indexes, "indexes", false, "Compare indexes, too: what was written again with the same content counts as changed.")
@@ -121,7 +118,7 @@ func (c *snapshotDiff) run(args []string) int {
 	if err := c.check(args); err != nil {
 		return c.trouble(err)
 	}
-	filter, err := diff.ParseFilter(c.only, c.prefixes)
+	filter, err := c.filter()
 	if err != nil {
 		return c.trouble(err)
 	}
@@ -161,7 +158,7 @@ func (c *snapshotDiff) held(ctx context.Context, sides []*stateSide) (*diff.Filt
 			terms = slices.DeleteFunc(terms, func(term string) bool { return !slices.Contains(mine, term) })
 		}
 	}
-	if terms == nil || len(c.only)+len(c.prefixes) > 0 {
+	if terms == nil || c.given() {
 		return nil, nil
 	}
 	c.tell("Only what the archive of consul-snapshot holds is compared, as with -only=%s", strings.Join(terms, ","))

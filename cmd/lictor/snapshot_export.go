@@ -18,7 +18,7 @@ import (
 type snapshotExport struct {
 	*program
 	stateFlags
-	only, prefixes   []string
+	filterFlags
 	indexes, secrets bool
 }
 
@@ -96,10 +96,7 @@ How many objects there are of each kind, and all that is critical:
 }
 
 func (c *snapshotExport) define(fs *flag.FlagSet) {
-	fs.Func("only", "Print only what this `list` names, as KIND:NAME,KIND:NAME. Can be given multiple times.",
-		func(list string) error { c.only = append(c.only, list); return nil })
-	fs.Func("prefix", "Print only keys that begin with this `text`, and what -only names. Can be given multiple times.",
-		func(text string) error { c.prefixes = append(c.prefixes, text); return nil })
+	c.filterFlags.define(fs, "Print", "")
 	fs.BoolVar(&c.indexes, "indexes", false, "Print indexes, too.")
 	fs.BoolVar(&c.secrets, "show-secrets", false, "Print secrets.")
 }
@@ -114,7 +111,7 @@ func (c *snapshotExport) run(args []string) int {
 	if err := c.misused(args); err != nil {
 		return c.trouble(err)
 	}
-	filter, err := diff.ParseFilter(c.only, c.prefixes)
+	filter, err := c.filter()
 	if err != nil {
 		return c.trouble(err)
 	}

@@ -52,9 +52,9 @@ func newWriter(sp *spool) *Writer {
 	return &Writer{spool: sp, comp: newCompressor(sp), hash: newAsyncHash(sha), sha: sha}
 }
 
-// GiveWay has all work but that of Write done with low priority, and blocks compressed one at a time while busy is true (on two processors,
-// more on more), so that others find a processor free. busy
-// is asked for each block, from the goroutine that writes. It is to be called before the first Write.
+// GiveWay has all work but that of Write done with low priority, and as many blocks compressed at a time as there are processors but one
+// while busy is true, so that others find one free. busy is asked for each block, from the goroutine that writes. It is to be called before
+// the first Write.
 func (w *Writer) GiveWay(busy func() bool) {
 	w.comp.gate.busy, w.comp.low, w.hash.low = busy, true, true
 }
