@@ -56,8 +56,11 @@ func done(err error) Result { return Result{OK: err == nil, Err: err} }
 // appliers are all log entries that this version knows.
 var appliers = map[record.Type]applier{
 	record.TypeKVS: on(func(s *state.Store, index, term uint64, c *kvCommand) Result {
-		defer metrics.MeasureSinceWithLabels(telemetry.FSMKVS, time.Now(), kvLabels(c.Op))
+		began := time.Now()
 		ok, err := s.ApplyKV(index, term, state.KVOp(c.Op), &c.Entry)
+		if timer := kvTimers[state.KVOp(c.Op)]; timer != nil {
+			timer.MeasureSince(began)
+		}
 		return Result{OK: ok, Err: err}
 	}),
 	record.TypeTombstone: on(func(s *state.Store, index, term uint64, c *reapCommand) Result {
@@ -120,8 +123,14 @@ var appliers = map[record.Type]applier{
 	}),
 }
 
-// kvLabels are the labels of the time that an operation on the KV table takes.
-func kvLabels(op string) []metrics.Label { return []metrics.Label{{Name: "op", Value: op}} }
+// kvTimers measure what the state takes to apply operations on the KV table.
+var kvTimers = func() map[state.KVOp]*telemetry.Timer {
+	timers := map[state.KVOp]*telemetry.Timer{}
+	for _, op := range state.KVOps {
+		timers[op] = telemetry.NewTimer(telemetry.FSMKVS, metrics.Label{Name: "op", Value: string(op)})
+	}
+	return timers
+}()
 
 func only(ids []string) string {
 	if len(ids) != 1 {

@@ -6,12 +6,15 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/raft"
 
+	"github.com/lictor-dr/lictor/internal/priority"
 	"github.com/lictor-dr/lictor/internal/record"
 	"github.com/lictor-dr/lictor/internal/snapstore"
 	"github.com/lictor-dr/lictor/internal/state"
+	"github.com/lictor-dr/lictor/internal/telemetry"
 )
 
 // FSM is the state machine that Raft drives.
@@ -48,6 +51,22 @@ func (f *FSM) Apply(l *raft.Log) any {
 	}
 	f.written.Store(true)
 	return Apply(f.Store(), index, l.Term, l.Data)
+}
+
+// applyTimer measures entries in batches. Raft measures those that it applies one by one itself, at ten times the cost.
+var applyTimer = telemetry.NewTimer(telemetry.RaftFSMApply)
+
+// ApplyBatch applies entries and returns the [Result] of each; nil for those that are Raft's own.
+func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
+	results := make([]any, len(logs))
+	for i, l := range logs {
+		if l.Type == raft.LogCommand {
+			began := time.Now()
+			results[i] = f.Apply(l)
+			applyTimer.MeasureSince(began)
+		}
+	}
+	return results
 }
 
 // Pristine tells whether nothing has ever been written: it is the state of a cluster that has just been founded.
@@ -119,12 +138,14 @@ type snapshot struct {
 	marks marks
 }
 
-// Persist writes the snapshot.
+// Persist writes the snapshot, with low priority: nobody waits for it.
 func (s *snapshot) Persist(sink raft.SnapshotSink) error {
-	err := s.state.Encode(sink)
-	if err == nil {
-		_, err = sink.Write(entry(typeMarks, s.marks))
-	}
+	var err error
+	priority.Run(func() {
+		if err = s.state.Encode(sink); err == nil {
+			_, err = sink.Write(entry(typeMarks, s.marks))
+		}
+	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("write snapshot: %w", err), sink.Cancel())
 	}
@@ -134,4 +155,4 @@ func (s *snapshot) Persist(sink raft.SnapshotSink) error {
 // Release has nothing to do: the garbage collector knows when nobody reads the snapshot any more.
 func (s *snapshot) Release() {}
 
-var _ raft.FSM = (*FSM)(nil)
+var _ raft.BatchingFSM = (*FSM)(nil)

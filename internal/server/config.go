@@ -51,6 +51,8 @@ type Config struct {
 
 	disk func(raft.LogStore) raft.LogStore // a disk with faults, in tests; nil otherwise
 
+	longLog growth // how far the log may grow at least before there is a snapshot
+
 	HeartbeatTimeout   time.Duration
 	ElectionTimeout    time.Duration
 	LeaderLeaseTimeout time.Duration
@@ -93,6 +95,7 @@ func DefaultConfig() Config {
 		ReconcileInterval:  ReconcileInterval,
 		AutopilotInterval:  AutopilotInterval,
 		HoldTimeout:        7 * time.Second,
+		longLog:            growth{logEntries, logBytes},
 		Logger:             hclog.NewNullLogger(),
 	}
 }

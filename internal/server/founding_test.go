@@ -3,6 +3,7 @@ package server
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // Servers that expect each other become one cluster, in whatever order they start and find each other.
@@ -58,8 +59,9 @@ func TestConflictingExpectations(t *testing.T) {
 		"another number": {func(r *resident) { r.config.BootstrapExpect, r.gossip.Expect = 2, 2 }, "Member has a conflicting expect value"},
 		"bootstrap": {func(r *resident) {
 			r.config.BootstrapExpect, r.gossip.Expect, r.config.AwaitCluster, r.gossip.Bootstrap = 0, 0, false, true
-			r.config.Node = nil // it does not take part here
+			r.config.Node = nil // it does not take part here, nor takes the others in: it never leads
 			r.config.AutopilotInterval = 0
+			r.config.HeartbeatTimeout, r.config.ElectionTimeout, r.config.LeaderLeaseTimeout = time.Hour, time.Hour, time.Hour
 		}, "Member has bootstrap mode"},
 	} {
 		t.Run(name, func(t *testing.T) {

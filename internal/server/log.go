@@ -24,16 +24,18 @@ type healingLog struct {
 	snapshots *snapstore.Dir
 	log       hclog.Logger
 	values    *metadb.BoltMetaDB // shared with the log, which does not close it
+	counters  *telemetry.LogStore
 
 	mu      sync.RWMutex // guards what follows; held for reading by those who use wal
 	wal     *wal.WAL
 	last    uint64 // index of the last entry that was acknowledged
+	since   growth // since the beginning of the log was removed the last time
 	failure error  // why the log must be opened again; nil while it works
 }
 
 // openLog opens the log in the directory path. One that ends below the newest snapshot is emptied.
 func openLog(path string, snapshots *snapstore.Dir, log hclog.Logger) (*healingLog, error) {
-	h := &healingLog{path: path, snapshots: snapshots, log: log, values: new(metadb.BoltMetaDB)}
+	h := &healingLog{path: path, snapshots: snapshots, log: log, values: new(metadb.BoltMetaDB), counters: new(telemetry.LogStore)}
 	if err := h.open(); err != nil {
 		return nil, errors.Join(err, h.values.Close())
 	}
@@ -42,7 +44,7 @@ func openLog(path string, snapshots *snapstore.Dir, log hclog.Logger) (*healingL
 		return nil, errors.Join(err, h.Close())
 	}
 	h.last = last
-	return h, nil
+	return h, h.measure()
 }
 
 func (h *healingLog) open() error {
@@ -50,7 +52,7 @@ func (h *healingLog) open() error {
 		return fmt.Errorf("open log in %s: %w", h.path, err)
 	}
 	w, err := wal.Open(h.path, wal.WithMetaStore(keptOpen{h.values}), wal.WithLogger(h.log.Named("raft.wal")),
-		wal.WithMetricsCollector(telemetry.LogStore{}))
+		wal.WithMetricsCollector(h.counters))
 	if err != nil {
 		return fmt.Errorf("open log in %s: %w", h.path, err)
 	}
@@ -119,6 +121,7 @@ func (h *healingLog) StoreLogs(logs []*raft.Log) error {
 		if n := len(logs); n > 0 {
 			h.last = logs[n-1].Index
 		}
+		h.since.add(logs)
 		return nil
 	})
 }
@@ -134,9 +137,18 @@ func (h *healingLog) DeleteRange(first, last uint64) error {
 		}
 		if first <= h.last && h.last <= last {
 			h.last = first - 1
+		} else {
+			h.since = growth{}
 		}
 		return nil
 	})
+}
+
+// Growth is what was appended since the beginning of the log was removed the last time, which Raft does after a snapshot.
+func (h *healingLog) Growth() growth {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.since
 }
 
 // Failure tells why the log cannot be written at the moment, nil if it can.

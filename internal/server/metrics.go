@@ -12,13 +12,13 @@ import (
 )
 
 // applyTimers are the timers of writes, by what they write. Writes that are not in it have none.
-var applyTimers = map[record.Type][]string{
-	record.TypeKVS:           telemetry.KVSApply,
-	record.TypeTxn:           telemetry.TxnApply,
-	record.TypeSession:       telemetry.SessionApply,
-	record.TypeRegister:      telemetry.CatalogRegister,
-	record.TypeDeregister:    telemetry.CatalogDeregister,
-	record.TypePreparedQuery: telemetry.PreparedQueryApply,
+var applyTimers = map[record.Type]*telemetry.Timer{
+	record.TypeKVS:           telemetry.NewTimer(telemetry.KVSApply),
+	record.TypeTxn:           telemetry.NewTimer(telemetry.TxnApply),
+	record.TypeSession:       telemetry.NewTimer(telemetry.SessionApply),
+	record.TypeRegister:      telemetry.NewTimer(telemetry.CatalogRegister),
+	record.TypeDeregister:    telemetry.NewTimer(telemetry.CatalogDeregister),
+	record.TypePreparedQuery: telemetry.NewTimer(telemetry.PreparedQueryApply),
 }
 
 // measureApply records how long the write of an entry has taken.
@@ -27,7 +27,7 @@ func measureApply(entry fsm.Entry, began time.Time) {
 		return
 	}
 	if timer, ok := applyTimers[record.Type(entry[0])]; ok {
-		metrics.MeasureSince(timer, began)
+		timer.MeasureSince(began)
 	}
 }
 

@@ -93,6 +93,9 @@ func (s *Server) serve() {
 	if s.config.Pool != nil {
 		s.done.Go(func() { s.followPool(ctx) })
 	}
+	if s.disk.log != nil {
+		s.done.Go(func() { s.keepLogShort(ctx) })
+	}
 	if s.config.watchesAge() {
 		s.writeSeen(time.Now())
 		s.done.Go(func() { s.keepSeen(ctx) })
@@ -119,7 +122,30 @@ func (s *Server) startRaft() error {
 	if s.config.Pool != nil {
 		s.pilot = newPilot(s)
 	}
-	return s.checkMember(id)
+	if err := s.checkMember(id); err != nil {
+		return err
+	}
+	return s.electAtOnce(id)
+}
+
+// electAtOnce has a server that is the only voter stand for election now. There is nobody whose heartbeat it could wait for, which is
+// what Raft does for one to two HeartbeatTimeouts.
+func (s *Server) electAtOnce(id raft.ServerID) error {
+	servers, err := s.servers()
+	if err != nil {
+		return err
+	}
+	voters := slices.DeleteFunc(servers, func(x raft.Server) bool { return x.Suffrage != raft.Voter })
+	if len(voters) != 1 || voters[0].ID != id {
+		return nil
+	}
+	configured := s.raft.ReloadableConfig()
+	shorter := configured // Raft looks again whether there is a leader when the timeout gets shorter
+	shorter.HeartbeatTimeout--
+	if shorter.HeartbeatTimeout < s.config.LeaderLeaseTimeout {
+		return nil
+	}
+	return errors.Join(s.raft.ReloadConfig(shorter), s.raft.ReloadConfig(configured))
 }
 
 // Raft's connections to other servers.

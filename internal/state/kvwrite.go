@@ -22,6 +22,9 @@ const (
 	KVDeleteTree KVOp = "delete-tree" // deletes all keys that begin with the given one, which may be empty
 )
 
+// KVOps are all of them.
+var KVOps = []KVOp{KVSet, KVCAS, KVLock, KVUnlock, KVDelete, KVDeleteCAS, KVDeleteTree}
+
 var (
 	errNoKey     = errors.New("missing key")
 	errNoSession = errors.New("missing session")

@@ -79,6 +79,7 @@ var (
 	}
 
 	KVSApply          = timer("kvs.apply", "Time of a write to the KV store.")
+	RaftFSMApply      = timer("raft.fsm.apply", "Time the state takes to apply an entry.")
 	FSMKVS            = timer("fsm.kvs", "Time the state takes to apply a write to the KV store, by op.")
 	TxnApply          = timer("txn.apply", "Time of a transaction that writes.")
 	TxnRead           = timer("txn.read", "Time of a transaction that only reads.")
@@ -138,7 +139,6 @@ var (
 	_ = counter("raft.state.candidate", "How often this server began an election.")
 	_ = counter("raft.state.follower", "How often this server became a follower.")
 	_ = counter("raft.transition.heartbeat_timeout", "Elections begun because no leader was heard.")
-	_ = timer("raft.fsm.apply", "Time the state takes to apply an entry.")
 	_ = timer("raft.fsm.enqueue", "Time to queue a batch of entries for the state.")
 	_ = timer("raft.fsm.snapshot", "Time to take the state for a snapshot.")
 	_ = gauge("raft.fsm.lastRestoreDuration", "Milliseconds of the last restore from a snapshot.")

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -152,8 +153,9 @@ func TestRuntimeAndVersion(t *testing.T) {
 func TestLogStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tel := setup(t, plain())
-		LogStore{}.IncrementCounter("log_entries_written", 3)
-		LogStore{}.SetGauge("last_segment_age_seconds", 4)
+		var store LogStore
+		store.IncrementCounter("log_entries_written", 3)
+		store.SetGauge("last_segment_age_seconds", 4)
 		nextInterval()
 		s := tel.Summary()
 		if got := s.Counters; len(got) != 1 || got[0].Name != "consul.raft.wal.log_entries_written" || got[0].Sum != 3 {
@@ -161,6 +163,32 @@ func TestLogStore(t *testing.T) {
 		}
 		if got := gaugeNames(s); !slices.Contains(got, "consul.raft.wal.last_segment_age_seconds") {
 			t.Errorf("gauges %q", got)
+		}
+	})
+}
+
+// Reads are counted up: all of them are told, within a second or with what comes next.
+func TestLogStoreReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tel := setup(t, plain())
+		var store LogStore
+		for range 100 {
+			store.IncrementCounter("log_entries_read", 1)
+			store.IncrementCounter("log_entry_bytes_read", 10)
+		}
+		time.Sleep(time.Second)
+		store.IncrementCounter("log_appends", 1)
+		nextInterval()
+		got := map[string]float64{}
+		for _, c := range tel.Summary().Counters {
+			got[c.Name] = c.Sum
+			if c.Name == "consul.raft.wal.log_entries_read" && c.Count > 2 {
+				t.Errorf("the entries read were told %d times", c.Count)
+			}
+		}
+		want := map[string]float64{"consul.raft.wal.log_entries_read": 100, "consul.raft.wal.log_entry_bytes_read": 1000, "consul.raft.wal.log_appends": 1}
+		if !maps.Equal(got, want) {
+			t.Errorf("counters %v, want %v", got, want)
 		}
 	})
 }
