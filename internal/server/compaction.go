@@ -72,6 +72,7 @@ func (g growth) tooLong(least growth, snapshot int64) bool {
 // keepLogShort has Raft take a snapshot as soon as the log has become so long that a start would take its time. Raft itself looks only
 // once in SnapshotInterval, which is a million entries under a high load, and does not count bytes.
 func (s *Server) keepLogShort(ctx context.Context) {
+	atStart := s.raft.LastIndex() // a start is not held up by a snapshot
 	tick := time.NewTicker(compactionCheck)
 	defer tick.Stop()
 	for {
@@ -80,7 +81,7 @@ func (s *Server) keepLogShort(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if !s.logTooLong() || s.fsm.Restoring() {
+		if s.raft.AppliedIndex() < atStart || s.fsm.Restoring() || !s.logTooLong() {
 			continue
 		}
 		err := s.raft.Snapshot().Error()

@@ -137,12 +137,10 @@ func emptyOvertakenLog(logs raft.LogStore, snapshots *snapstore.Dir, log hclog.L
 	if last == 0 || last >= newest.Index {
 		return nil
 	}
-	_, content, err := snapshots.Open(newest.ID)
-	if err != nil {
+	if err := snapshots.Verify(newest.ID); err != nil {
 		return fmt.Errorf("the log ends at index %d, below the newest snapshot, and that one is damaged: %w "+
 			"(move it out of raft/snapshots to go back to the state before it)", last, err)
 	}
-	content.Close()
 	log.Warn("emptying a log that ends below the newest snapshot, as a kill during the installation of one leaves it",
 		"log_first", first, "log_last", last, "snapshot", newest.ID)
 	if err := logs.DeleteRange(first, last); err != nil {

@@ -29,6 +29,7 @@ type healingLog struct {
 	mu      sync.RWMutex // guards what follows; held for reading by those who use wal
 	wal     *wal.WAL
 	last    uint64 // index of the last entry that was acknowledged
+	ahead   *readAhead
 	since   growth // since the beginning of the log was removed the last time
 	failure error  // why the log must be opened again; nil while it works
 }
@@ -59,7 +60,15 @@ func (h *healingLog) open() error {
 	if err := emptyOvertakenLog(w, h.snapshots, h.log); err != nil {
 		return errors.Join(err, w.Close())
 	}
-	h.wal = w
+	last, err := w.LastIndex()
+	if err != nil {
+		return errors.Join(err, w.Close())
+	}
+	state, err := h.values.Load(h.path)
+	if err != nil {
+		return errors.Join(fmt.Errorf("read the log's metadata: %w", err), w.Close())
+	}
+	h.wal, h.ahead = w, newReadAhead(h.path, state.Segments, last)
 	return nil
 }
 
@@ -70,12 +79,14 @@ func (keptOpen) Close() error { return nil }
 
 // reopen opens a log that has failed again. The caller holds mu for writing.
 func (h *healingLog) reopen() error {
+	h.ahead.end()
 	if err := h.wal.Close(); err != nil {
 		return err
 	}
 	if err := h.open(); err != nil {
 		return err
 	}
+	h.ahead.end() // Raft has read what there was
 	last, err := h.wal.LastIndex()
 	if err == nil && last > h.last {
 		err = h.wal.DeleteRange(h.last+1, last)
@@ -137,6 +148,7 @@ func (h *healingLog) DeleteRange(first, last uint64) error {
 		}
 		if first <= h.last && h.last <= last {
 			h.last = first - 1
+			h.ahead.end() // other entries will be in their place
 		} else {
 			h.since = growth{}
 		}
@@ -176,6 +188,9 @@ func (h *healingLog) LastIndex() (uint64, error) {
 func (h *healingLog) GetLog(index uint64, l *raft.Log) error {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
+	if h.ahead.get(index, l) {
+		return nil
+	}
 	return h.wal.GetLog(index, l)
 }
 
@@ -209,6 +224,7 @@ func (h *healingLog) GetUint64(key []byte) (uint64, error) {
 func (h *healingLog) Close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.ahead.end()
 	return errors.Join(h.wal.Close(), h.values.Close())
 }
 

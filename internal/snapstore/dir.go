@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -116,17 +117,36 @@ func (d *Dir) meta(id string) (*fileMeta, error) {
 	return m, nil
 }
 
-// Open opens a snapshot after its checksum has been compared.
+// Open opens a snapshot. Its last bytes are read only once the checksum of all of them has been compared.
 func (d *Dir) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	m, f, err := d.open(id)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := verify(f, m); err != nil {
-		f.Close()
-		return nil, nil, fmt.Errorf("snapshot %s: %w", id, err)
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
 	}
-	return &m.SnapshotMeta, f, nil
+	c := &checked{file: f, left: info.Size(), sound: make(chan error, 1)}
+	again, err := os.Open(f.Name())
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	go func() {
+		defer again.Close()
+		c.sound <- d.compare(again, m, &c.closed)
+	}()
+	return &m.SnapshotMeta, c, nil
+}
+
+// Verify compares the checksum of a snapshot.
+func (d *Dir) Verify(id string) error {
+	m, f, err := d.open(id)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return d.compare(f, m, new(atomic.Bool))
 }
 
 func (d *Dir) open(id string) (*fileMeta, *os.File, error) {
@@ -141,17 +161,57 @@ func (d *Dir) open(id string) (*fileMeta, *os.File, error) {
 	return m, f, nil
 }
 
-// verify compares the checksum of f with m and goes back to the start.
-func verify(f *os.File, m *fileMeta) error {
+// compare compares the checksum of f with m, until given is true: nobody wants to know any more.
+func (d *Dir) compare(f *os.File, m *fileMeta, given *atomic.Bool) error {
 	sum := crc64.New(CRCTable)
-	if _, err := io.CopyBuffer(struct{ io.Writer }{sum}, f, make([]byte, 1<<20)); err != nil {
-		return err
+	_, err := io.CopyBuffer(struct{ io.Writer }{sum}, readerFunc(func(p []byte) (int, error) {
+		if given.Load() {
+			return 0, fs.ErrClosed
+		}
+		return f.Read(p)
+	}), make([]byte, 1<<20))
+	if got := sum.Sum(nil); err == nil && string(got) != string(m.CRC) {
+		err = fmt.Errorf("checksum of %s does not match: %x on disk, %x in %s", stateName, got, m.CRC, metaName)
 	}
-	if got := sum.Sum(nil); string(got) != string(m.CRC) {
-		return fmt.Errorf("checksum of %s does not match: %x on disk, %x in %s", stateName, got, m.CRC, metaName)
+	if err != nil {
+		return fmt.Errorf("snapshot %s: %w", m.ID, err)
 	}
-	_, err := f.Seek(0, io.SeekStart)
-	return err
+	return nil
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// checked reads a snapshot while its checksum is compared, which holds the end of it back: whoever has read all has read what was written.
+type checked struct {
+	file     *os.File
+	left     int64      // bytes that have not been read
+	sound    chan error // what comparing has shown
+	compared bool       // the same is in err
+	err      error
+	closed   atomic.Bool
+}
+
+// Read reads. Instead of the last bytes of a snapshot that is damaged it returns an error.
+func (c *checked) Read(p []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, err := c.file.Read(p)
+	c.left -= int64(n)
+	if !c.compared && (c.left <= 0 || err != nil) {
+		c.compared = true
+		if c.err = <-c.sound; c.err != nil {
+			return 0, c.err
+		}
+	}
+	return n, err
+}
+
+func (c *checked) Close() error {
+	c.closed.Store(true)
+	return c.file.Close()
 }
 
 // Create starts a new snapshot.

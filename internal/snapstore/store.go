@@ -15,7 +15,7 @@ type Store struct {
 // New wraps inner, which is a [Dir] or Raft's own in-memory store.
 func New(inner raft.SnapshotStore) *Store { return &Store{inner} }
 
-// Open opens a snapshot. Its content is compared with its checksum first.
+// Open opens a snapshot. Nobody reads one that is damaged to its end.
 func (s *Store) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	meta, rc, err := s.SnapshotStore.Open(id)
 	if err != nil {

@@ -3,12 +3,14 @@ package snapstore
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"hash/crc64"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
@@ -120,10 +122,13 @@ func TestCancelledAndUnfinishedSnapshotsAreGone(t *testing.T) {
 	_ = d
 }
 
-func TestDamagedSnapshotIsNotOpened(t *testing.T) {
+// Whoever reads a damaged snapshot gets an error before its end, however they read.
+func TestDamagedSnapshotIsNotReadToItsEnd(t *testing.T) {
 	for name, damage := range map[string]func(dir string) error{
 		"state changed":  func(dir string) error { return os.WriteFile(filepath.Join(dir, "state.bin"), []byte("stale"), 0o600) },
 		"state cut":      func(dir string) error { return os.Truncate(filepath.Join(dir, "state.bin"), 3) },
+		"state empty":    func(dir string) error { return os.Truncate(filepath.Join(dir, "state.bin"), 0) },
+		"state longer":   func(dir string) error { return os.WriteFile(filepath.Join(dir, "state.bin"), []byte("state!"), 0o600) },
 		"state missing":  func(dir string) error { return os.Remove(filepath.Join(dir, "state.bin")) },
 		"metadata blank": func(dir string) error { return os.WriteFile(filepath.Join(dir, "meta.json"), nil, 0o600) },
 	} {
@@ -139,11 +144,58 @@ func TestDamagedSnapshotIsNotOpened(t *testing.T) {
 			if err := damage(filepath.Join(d.path, k.ID())); err != nil {
 				t.Fatal(err)
 			}
-			if _, rc, err := d.Open(k.ID()); err == nil {
-				rc.Close()
-				t.Error("a damaged snapshot was opened")
+			if err := d.Verify(k.ID()); err == nil {
+				t.Error("a damaged snapshot was verified")
+			}
+			for name, as := range map[string]func(io.Reader) io.Reader{
+				"whole":        func(r io.Reader) io.Reader { return r },
+				"byte by byte": iotest.OneByteReader,
+			} {
+				_, rc, err := d.Open(k.ID())
+				if err != nil {
+					continue
+				}
+				info, err := os.Stat(filepath.Join(d.path, k.ID(), "state.bin"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := io.ReadAll(as(rc))
+				if err == nil || len(b) > 0 && len(b) >= int(info.Size()) {
+					t.Errorf("%s: %q was read of a damaged snapshot, %v", name, b, err)
+				}
+				if b, again := io.ReadAll(rc); len(b) > 0 || again == nil {
+					t.Errorf("%s: %q was read after the error, %v", name, b, again)
+				}
+				if err := rc.Close(); err != nil {
+					t.Error(err)
+				}
 			}
 		})
+	}
+}
+
+// A sound one is read as it is, and can be closed before.
+func TestSoundSnapshotIsRead(t *testing.T) {
+	d := openDir(t, t.TempDir())
+	for _, content := range []string{"", "state", strings.Repeat("state", 1<<19)} {
+		k := create(t, d, 10, 2)
+		if _, err := io.WriteString(k, content); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.Close(); err != nil {
+			t.Fatal(err)
+		}
+		_, rc, err := d.Open(k.ID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(rc); err != nil || string(got) != content {
+			t.Errorf("%d bytes were read of %d, %v", len(got), len(content), err)
+		}
+		_, unread, err := d.Open(k.ID())
+		if err := errors.Join(err, rc.Close(), unread.Close(), d.Verify(k.ID()), os.RemoveAll(filepath.Join(d.path, k.ID()))); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
