@@ -3,6 +3,7 @@ package msgpack
 import (
 	"encoding"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -271,6 +272,9 @@ func mapCodec(t reflect.Type) *codec {
 	if t.Key().Kind() != reflect.String {
 		panic("msgpack: no codec for " + t.String())
 	}
+	if t == textMapType {
+		return &codec{decode: decodeTextMap, encode: encodeTextMap}
+	}
 	elem := codecFor(t.Elem())
 	return &codec{
 		decode: func(d *Decoder, v reflect.Value) error {
@@ -305,6 +309,49 @@ func mapCodec(t reflect.Type) *codec {
 			return b
 		},
 	}
+}
+
+// textMapType is by far the commonest map. What it holds is read and written without a reflect.Value for each string.
+var textMapType = reflect.TypeFor[map[string]string]()
+
+func decodeTextMap(d *Decoder, v reflect.Value) error {
+	n, isNil, err := d.MapHead()
+	if err != nil {
+		return err
+	}
+	if isNil {
+		v.SetZero()
+		return nil
+	}
+	m := make(map[string]string, min(n, 64))
+	for range n {
+		key, err := d.Text()
+		if err != nil {
+			return err
+		}
+		value, err := d.Text()
+		if err != nil {
+			return fmt.Errorf("%q: %w", key, err)
+		}
+		m[string(key)] = string(value)
+	}
+	*v.Addr().Interface().(*map[string]string) = m
+	return nil
+}
+
+func encodeTextMap(b []byte, v reflect.Value) []byte {
+	if v.IsNil() {
+		return AppendNil(b)
+	}
+	m := v.Interface().(map[string]string)
+	var few [16]string
+	keys := slices.AppendSeq(few[:0], maps.Keys(m))
+	slices.Sort(keys)
+	b = AppendMapHead(b, len(keys))
+	for _, k := range keys {
+		b = AppendString(AppendString(b, k), m[k])
+	}
+	return b
 }
 
 func decodePair(d *Decoder, t reflect.Type, elem *codec, m reflect.Value) error {

@@ -26,6 +26,52 @@ type Register struct {
 	Extra           msgpack.Extra `json:"-" bexpr:"-"`
 }
 
+// NodeRecords appends the records of a node: its own, and those of its services and checks, in each of which Consul repeats the node. The
+// node is encoded once.
+type NodeRecords struct {
+	encoded        []byte // the node's own record
+	check, service int    // where in it the check and the service belong: a nil stands there
+}
+
+// Of begins with another node, whose Check and Service do not count.
+func (n *NodeRecords) Of(r *Register) error {
+	bare := *r
+	bare.Check, bare.Service = nil, nil
+	const head = 1 // the record's type
+	n.encoded = msgpack.Append(append(n.encoded[:0], byte(TypeRegister)), &bare)
+	d := msgpack.NewDecoder(n.encoded[head:])
+	fields, _, err := d.MapHead()
+	for ; fields > 0 && err == nil; fields-- {
+		var name []byte
+		if name, err = d.Text(); err != nil {
+			break
+		}
+		switch string(name) {
+		case "Check":
+			n.check = head + d.Offset()
+		case "Service":
+			n.service = head + d.Offset()
+		}
+		_, err = d.Raw()
+	}
+	return err
+}
+
+// AppendNode appends the node's own record.
+func (n *NodeRecords) AppendNode(b []byte) []byte { return append(b, n.encoded...) }
+
+// AppendService appends the record of one of the node's services.
+func (n *NodeRecords) AppendService(b []byte, s *NodeService) []byte { return n.with(b, n.service, s) }
+
+// AppendCheck appends the record of one of the node's checks.
+func (n *NodeRecords) AppendCheck(b []byte, c *HealthCheck) []byte { return n.with(b, n.check, c) }
+
+// with appends the node's record with v in the place of the nil at a position.
+func (n *NodeRecords) with(b []byte, at int, v any) []byte {
+	b = msgpack.Append(append(b, n.encoded[:at]...), v)
+	return append(b, n.encoded[at+1:]...)
+}
+
 // NodeService is an instance of a service on a node.
 type NodeService struct {
 	Address                    string

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -135,4 +137,30 @@ func BenchmarkWrite(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkStart starts a server whose log has 50,000 entries that no snapshot covers.
+func BenchmarkStart(b *testing.B) {
+	c := testConfig(b.TempDir())
+	c.SnapshotInterval = time.Hour
+	s := start(b, c)
+	value := bytes.Repeat([]byte("0123456789abcdef"), 32)
+	var next atomic.Int64
+	var writers sync.WaitGroup
+	for range 64 {
+		writers.Go(func() {
+			for i := next.Add(1); i <= 50_000; i = next.Add(1) {
+				if _, err := s.ApplyKV(context.Background(), state.KVSet, &record.KVEntry{Key: fmt.Sprint("bench/", i), Value: value}); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	writers.Wait()
+	for b.Loop() {
+		closeServer(b, s)
+		s = start(b, c)
+	}
+	closeServer(b, s)
 }

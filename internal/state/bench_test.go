@@ -53,6 +53,59 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
+// benchCatalog is a catalog of 1,000 nodes with four services and eight checks each.
+func benchCatalog(b *testing.B) *Store {
+	b.Helper()
+	s, index := New(), uint64(0)
+	for i := range 1_000 {
+		name := fmt.Sprintf("node-%04d", i)
+		node := record.Register{
+			Node: name, ID: fmt.Sprintf("%08x-1111-2222-3333-444444444444", i), Address: "10.0.0.1", Datacenter: "dc1",
+			NodeMeta:        map[string]string{"rack": "r17", "zone": "z1", "os": "linux"},
+			TaggedAddresses: map[string]string{"lan": "10.0.0.1", "wan": "192.0.2.1"},
+		}
+		for j := range 4 {
+			id := fmt.Sprintf("service-%d-%d", i, j)
+			r := &Registration{Node: &node, Service: &record.NodeService{
+				ID: id, Service: fmt.Sprintf("service-%d", j), Port: 8080, Tags: []string{"primary", "v1"},
+				Meta: map[string]string{"version": "1.2.3", "team": "core"},
+			}}
+			for _, kind := range []string{"http", "ttl"} {
+				r.Checks = append(r.Checks, &record.HealthCheck{
+					Node: name, CheckID: id + kind, Name: kind, Status: "passing", ServiceID: id, Type: kind, Output: "HTTP GET http://10.0.0.1:8080/: 200 OK",
+				})
+			}
+			index++
+			if err := s.Register(index, 1, r); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	return s
+}
+
+func BenchmarkBuildCatalog(b *testing.B) {
+	stream := encode(b, benchCatalog(b))
+	b.SetBytes(int64(len(stream)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if build(b, stream) == nil {
+			b.Fatal("no store")
+		}
+	}
+}
+
+func BenchmarkEncodeCatalog(b *testing.B) {
+	s := benchCatalog(b)
+	b.SetBytes(int64(len(encode(b, s))))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := s.Snapshot().Encode(io.Discard); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkApplyKV(b *testing.B) {
 	for _, c := range []struct {
 		name string

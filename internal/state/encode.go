@@ -31,20 +31,30 @@ func (s *Snapshot) Encode(w io.Writer) error {
 
 // An encoder gathers records and writes them in large pieces. The first error stops it.
 type encoder struct {
-	w   io.Writer
-	buf []byte
-	err error
+	w    io.Writer
+	buf  []byte
+	err  error
+	node record.NodeRecords // of the node that is written
 }
 
 func (e *encoder) add(v any) bool {
 	if e.err != nil {
 		return false
 	}
-	e.buf, e.err = record.Append(e.buf, v)
-	if len(e.buf) >= flushAt {
+	buf, err := record.Append(e.buf, v)
+	if err != nil {
+		e.err = err
+		return false
+	}
+	e.put(buf)
+	return e.err == nil
+}
+
+// put takes what has been gathered so far.
+func (e *encoder) put(buf []byte) {
+	if e.buf = buf; len(e.buf) >= flushAt {
 		e.flush()
 	}
-	return e.err == nil
 }
 
 func (e *encoder) flush() {
@@ -132,19 +142,18 @@ func (s *Snapshot) registrations(e *encoder) error {
 }
 
 func (s *Snapshot) registration(e *encoder, n *node) error {
-	e.add(n.Register)
+	if err := e.node.Of(n.Register); err != nil {
+		return err
+	}
+	e.put(e.node.AppendNode(e.buf))
 	err := each(s.txn, tableServices, func(x *service) {
-		r := *n.Register
-		r.Service = x.NodeService
-		e.add(&r)
+		e.put(e.node.AppendService(e.buf, x.NodeService))
 	}, n.PeerName, fold(n.Node))
 	if err != nil {
 		return err
 	}
 	return each(s.txn, tableChecks, func(x *check) {
-		r := *n.Register
-		r.Check = x.HealthCheck
-		e.add(&r)
+		e.put(e.node.AppendCheck(e.buf, x.HealthCheck))
 	}, n.PeerName, fold(n.Node))
 }
 
