@@ -25,6 +25,8 @@ type FSM struct {
 	// written tells that an entry was applied that can change the state: even a state without a record is one that somebody wanted then.
 	written atomic.Bool
 
+	spent atomic.Int64 // nanoseconds of applying entries since the last snapshot
+
 	// What follows is the business of the goroutine in which Raft calls.
 	offset  uint64     // how far the state's index is ahead of Raft's, since a restore
 	restore *restoring // nil unless one is under way
@@ -58,6 +60,7 @@ var applyTimer = telemetry.NewTimer(telemetry.RaftFSMApply)
 
 // ApplyBatch applies entries and returns the [Result] of each; nil for those that are Raft's own.
 func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
+	began := time.Now()
 	results := make([]any, len(logs))
 	for i, l := range logs {
 		if l.Type == raft.LogCommand {
@@ -66,8 +69,13 @@ func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
 			applyTimer.MeasureSince(began)
 		}
 	}
+	f.spent.Add(int64(time.Since(began)))
 	return results
 }
+
+// Spent is how long entries have been applied since the last snapshot was begun, or since the start: as long as another start needs for
+// them, about.
+func (f *FSM) Spent() time.Duration { return time.Duration(f.spent.Load()) }
 
 // Pristine tells whether nothing has ever been written: it is the state of a cluster that has just been founded.
 func (f *FSM) Pristine() bool { return !f.written.Load() && f.Store().Pristine() }
@@ -77,6 +85,7 @@ func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
 	if f.restore != nil {
 		return nil, errRestoring
 	}
+	f.spent.Store(0)
 	return &snapshot{f.Store().Snapshot(), marks{f.offset, f.written.Load()}}, nil
 }
 

@@ -11,12 +11,6 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// growth is how much a log has got longer.
-type growth struct {
-	entries uint64
-	bytes   int64
-}
-
 func (g *growth) add(logs []*raft.Log) {
 	g.entries += uint64(len(logs))
 	for _, l := range logs {
@@ -55,18 +49,29 @@ func (h *healingLog) measure() error {
 	return nil
 }
 
-// A server reads and applies about 150,000 entries a second when it starts, and reads a snapshot three times as fast as it is
-// written. The log may grow until what a start has to apply of it takes as long as the snapshot under it, and at least as far as this.
+// A log may grow until what a start has to read and to apply of it takes as long as to read the snapshot under it, and at least as far as
+// this, which takes about two seconds. (A start reads 150,000 entries a second, and snapshots at the speed below.)
 const (
 	logEntries      = 300_000
 	logBytes        = 128 << 20
-	bytesPerEntry   = 5_000 // of a snapshot, in the time that an entry takes
+	logTime         = 2 * time.Second // to apply it
+	snapshotSpeed   = 750e6           // bytes a second
 	compactionCheck = time.Second
 )
 
+// growth is how much a log has got longer.
+type growth struct {
+	entries uint64
+	bytes   int64
+	time    time.Duration // it took to apply that
+}
+
 // tooLong tells whether a log that has grown so much since the last snapshot, which has so many bytes, makes a start slow.
 func (g growth) tooLong(least growth, snapshot int64) bool {
-	return g.entries > max(least.entries, uint64(snapshot)/bytesPerEntry) || g.bytes > max(least.bytes, snapshot)
+	read := float64(snapshot) / snapshotSpeed // seconds
+	return g.entries > max(least.entries, uint64(read*logEntries/logTime.Seconds())) ||
+		g.bytes > max(least.bytes, snapshot) ||
+		g.time > max(least.time, time.Duration(read*float64(time.Second)))
 }
 
 // keepLogShort has Raft take a snapshot as soon as the log has become so long that a start would take its time. Raft itself looks only
@@ -96,11 +101,12 @@ func (s *Server) keepLogShort(ctx context.Context) {
 	}
 }
 
-// logTooLong tells whether the log has become too long. An operator who wants longer ones says so with raft_snapshot_threshold.
+// logTooLong tells whether the log has become too long. An operator who wants more entries in it says so with raft_snapshot_threshold.
 func (s *Server) logTooLong() bool {
 	least := s.config.longLog
 	least.entries = max(least.entries, s.raft.ReloadableConfig().SnapshotThreshold)
 	grown := s.disk.log.Growth()
+	grown.time = s.fsm.Spent()
 	if !grown.tooLong(least, 0) {
 		return false
 	}

@@ -10,20 +10,24 @@ import (
 )
 
 func TestWhenALogIsTooLong(t *testing.T) {
-	least := growth{entries: 100, bytes: 1_000}
+	least := growth{entries: 100, bytes: 1_000, time: time.Second}
+	const readIn3s = 3 * snapshotSpeed
 	for name, c := range map[string]struct {
 		grown    growth
 		snapshot int64
 		want     bool
 	}{
-		"nothing":                         {growth{}, 0, false},
-		"at the bounds":                   {growth{100, 1_000}, 0, false},
-		"entries":                         {growth{101, 1}, 0, true},
-		"bytes":                           {growth{1, 1_001}, 0, true},
-		"many bytes beside more":          {growth{1, 1_001}, 1_001, false},
-		"more bytes than the snapshot":    {growth{1, 1_002}, 1_001, true},
-		"entries, in less time than read": {growth{1_000, 1}, 5_000_000, false},
-		"entries that take longer":        {growth{1_001, 1}, 5_000_000, true},
+		"nothing":                        {growth{}, 0, false},
+		"at the bounds":                  {growth{100, 1_000, time.Second}, 0, false},
+		"entries":                        {growth{101, 1, 1}, 0, true},
+		"bytes":                          {growth{1, 1_001, 1}, 0, true},
+		"time":                           {growth{1, 1, time.Second + 1}, 0, true},
+		"many bytes beside more":         {growth{1, 1_001, 1}, 1_001, false},
+		"more bytes than the snapshot":   {growth{1, 1_002, 1}, 1_001, true},
+		"entries, a snapshot takes more": {growth{logEntries, 1, 1}, readIn3s, false},
+		"entries that take longer":       {growth{2 * logEntries, 1, 1}, readIn3s, true},
+		"time, a snapshot takes more":    {growth{1, 1, 3 * time.Second}, readIn3s, false},
+		"time that is longer":            {growth{1, 1, 3*time.Second + 1}, readIn3s, true},
 	} {
 		if got := c.grown.tooLong(least, c.snapshot); got != c.want {
 			t.Errorf("%s: %t", name, got)
@@ -34,7 +38,9 @@ func TestWhenALogIsTooLong(t *testing.T) {
 // A log that has become long is compacted without waiting for Raft's own look at it. Entries count that were there before a restart. (Bytes
 // do as well; but a segment has its full size from the beginning.)
 func TestLongLogIsCompacted(t *testing.T) {
-	for name, least := range map[string]growth{"entries": {50, 1 << 30}, "bytes": {1 << 30, 100_000}} {
+	for name, least := range map[string]growth{
+		"entries": {50, 1 << 30, time.Hour}, "bytes": {1 << 30, 100_000, time.Hour},
+	} {
 		t.Run(name, func(t *testing.T) {
 			c := testConfig(t.TempDir())
 			c.SnapshotInterval, c.SnapshotThreshold, c.TrailingLogs, c.longLog = time.Hour, 1, 1, least
@@ -78,10 +84,23 @@ func TestLongLogIsCompacted(t *testing.T) {
 	}
 }
 
+// Entries that take long to apply count for the time they took.
+func TestSlowLogIsCompacted(t *testing.T) {
+	c := testConfig(t.TempDir())
+	c.SnapshotInterval, c.longLog = time.Hour, growth{1 << 30, 1 << 30, time.Nanosecond}
+	s := start(t, c)
+	defer closeServer(t, s)
+	put(t, s, "k", "v")
+	eventually(t, "a snapshot, before which no time counts", func() bool {
+		list, err := s.snaps.List()
+		return err == nil && len(list) > 0 && s.fsm.Spent() == 0
+	})
+}
+
 // An operator's threshold above the usual length holds.
 func TestThresholdAboveTheUsualLength(t *testing.T) {
 	c := testConfig(t.TempDir())
-	c.SnapshotInterval, c.SnapshotThreshold, c.longLog = time.Hour, 1_000, growth{5, 1 << 30}
+	c.SnapshotInterval, c.SnapshotThreshold, c.longLog = time.Hour, 1_000, growth{5, 1 << 30, time.Hour}
 	s := start(t, c)
 	defer closeServer(t, s)
 	for i := range 30 {

@@ -95,7 +95,7 @@ func DefaultConfig() Config {
 		ReconcileInterval:  ReconcileInterval,
 		AutopilotInterval:  AutopilotInterval,
 		HoldTimeout:        7 * time.Second,
-		longLog:            growth{logEntries, logBytes},
+		longLog:            growth{logEntries, logBytes, logTime},
 		Logger:             hclog.NewNullLogger(),
 	}
 }
