@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -55,6 +56,9 @@ type jsonDefinition struct {
 
 // MarshalJSON shows durations as text, and leaves out what is not set.
 func (c CheckDefinition) MarshalJSON() ([]byte, error) {
+	if reflect.ValueOf(&c).Elem().IsZero() { // as of most checks
+		return []byte("{}"), nil
+	}
 	return json.Marshal(jsonDefinition{plainDefinition(c), jsonDuration(c.DeregisterCriticalServiceAfter), jsonDuration(c.Interval),
 		jsonDuration(c.TTL), jsonDuration(c.Timeout)})
 }
