@@ -131,6 +131,7 @@ var guards = []goal{
 	{measure: writesMany, over: &limitReads, limit: 0.14, least: true},
 	{measure: writesOne, over: &limitSyncs, limit: 0.25, least: true},
 	{measure: writesBusyFactor, limit: 4},
+	{measure: startTime, over: &toolUnpack, limit: 6},
 	{measure: memoryLoaded, limit: 450},
 	{measure: memoryAddedBySaves, limit: 64},
 	{measure: memoryRestorePeak, limit: 1000},

@@ -27,6 +27,9 @@
 //
 // # Start
 //
+// It takes seconds, however much was written: Raft is told to take a snapshot before the log gets so long that a start would need more
+// (compaction.go), the log is read through a buffer (readahead.go), and a server that is the only voter stands for election at once.
+//
 // A log whose process died after it had filled a segment, and before that was noted, gets the note (sealedtail.go).
 //
 // A log that begins behind the newest snapshot which can be read is refused: what came between is lost, and going on would hide it. The
@@ -50,6 +53,7 @@
 //
 // Raft owns its own. One goroutine follows leadership, and does what a new leader has to do: confirm the state with a barrier,
 // write what must exist, follow the members, and reap tombstones; it owns autopilot's, that of sessions, and in a secondary
-// datacenter that of the replication of ACLs, for as long as the term lasts. One logs who leads. One follows the pool: it keeps addresses, founds the cluster that is expected, and wakes the leader. With
-// RejoinAgeMax one writes that the server runs. Close waits for all of them.
+// datacenter that of the replication of ACLs, for as long as the term lasts. One logs who leads. One keeps the log short. One follows the
+// pool: it keeps addresses, founds the cluster that is expected, and wakes the leader. With RejoinAgeMax one writes that the server runs.
+// Close waits for all of them.
 package server
