@@ -25,7 +25,10 @@ type FSM struct {
 	// written tells that an entry was applied that can change the state: even a state without a record is one that somebody wanted then.
 	written atomic.Bool
 
-	spent atomic.Int64 // nanoseconds of applying entries since the last snapshot
+	// since the last snapshot, or the start
+	entries atomic.Uint64 // that were applied
+	bytes   atomic.Int64  // of them
+	spent   atomic.Int64  // nanoseconds on that
 
 	// What follows is the business of the goroutine in which Raft calls.
 	offset  uint64     // how far the state's index is ahead of Raft's, since a restore
@@ -60,22 +63,39 @@ var applyTimer = telemetry.NewTimer(telemetry.RaftFSMApply)
 
 // ApplyBatch applies entries and returns the [Result] of each; nil for those that are Raft's own.
 func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
-	began := time.Now()
+	began, bytes := time.Now(), 0
 	results := make([]any, len(logs))
 	for i, l := range logs {
+		bytes += len(l.Data)
 		if l.Type == raft.LogCommand {
 			began := time.Now()
 			results[i] = f.Apply(l)
 			applyTimer.MeasureSince(began)
 		}
 	}
+	f.entries.Add(uint64(len(logs)))
+	f.bytes.Add(int64(bytes))
 	f.spent.Add(int64(time.Since(began)))
 	return results
 }
 
-// Spent is how long entries have been applied since the last snapshot was begun, or since the start: as long as another start needs for
-// them, about.
-func (f *FSM) Spent() time.Duration { return time.Duration(f.spent.Load()) }
+// Growth is what was applied since the last snapshot: what a start would have to apply again.
+type Growth struct {
+	Entries uint64
+	Bytes   int64
+	Time    time.Duration // it took
+}
+
+// Growth tells what was applied since the last snapshot was begun or taken in, or since the start.
+func (f *FSM) Growth() Growth {
+	return Growth{f.entries.Load(), f.bytes.Load(), time.Duration(f.spent.Load())}
+}
+
+func (f *FSM) resetGrowth() {
+	f.entries.Store(0)
+	f.bytes.Store(0)
+	f.spent.Store(0)
+}
 
 // Pristine tells whether nothing has ever been written: it is the state of a cluster that has just been founded.
 func (f *FSM) Pristine() bool { return !f.written.Load() && f.Store().Pristine() }
@@ -85,7 +105,7 @@ func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
 	if f.restore != nil {
 		return nil, errRestoring
 	}
-	f.spent.Store(0)
+	f.resetGrowth()
 	return &snapshot{f.Store().Snapshot(), marks{f.offset, f.written.Load()}}, nil
 }
 
@@ -104,6 +124,7 @@ func (f *FSM) Restore(rc io.ReadCloser) error {
 	f.offset = marks.Offset
 	f.written.Store(marks.Written)
 	f.store.Swap(next).Abandon()
+	f.resetGrowth()
 	return nil
 }
 

@@ -51,7 +51,7 @@ type Config struct {
 
 	disk func(raft.LogStore) raft.LogStore // a disk with faults, in tests; nil otherwise
 
-	longLog growth // how far the log may grow at least before there is a snapshot
+	longLog logLimit // how far the log may grow at least before there is a snapshot
 
 	HeartbeatTimeout   time.Duration
 	ElectionTimeout    time.Duration
@@ -95,7 +95,7 @@ func DefaultConfig() Config {
 		ReconcileInterval:  ReconcileInterval,
 		AutopilotInterval:  AutopilotInterval,
 		HoldTimeout:        7 * time.Second,
-		longLog:            growth{logEntries, logBytes, logTime},
+		longLog:            logLimit{logEntries, logBytes, logTime},
 		Logger:             hclog.NewNullLogger(),
 	}
 }

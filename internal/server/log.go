@@ -30,8 +30,7 @@ type healingLog struct {
 	wal     *wal.WAL
 	last    uint64 // index of the last entry that was acknowledged
 	ahead   *readAhead
-	since   growth // since the beginning of the log was removed the last time
-	failure error  // why the log must be opened again; nil while it works
+	failure error // why the log must be opened again; nil while it works
 }
 
 // openLog opens the log in the directory path. One that ends below the newest snapshot is emptied.
@@ -45,7 +44,7 @@ func openLog(path string, snapshots *snapstore.Dir, log hclog.Logger) (*healingL
 		return nil, errors.Join(err, h.Close())
 	}
 	h.last = last
-	return h, h.measure()
+	return h, nil
 }
 
 func (h *healingLog) open() error {
@@ -132,7 +131,6 @@ func (h *healingLog) StoreLogs(logs []*raft.Log) error {
 		if n := len(logs); n > 0 {
 			h.last = logs[n-1].Index
 		}
-		h.since.add(logs)
 		return nil
 	})
 }
@@ -149,18 +147,9 @@ func (h *healingLog) DeleteRange(first, last uint64) error {
 		if first <= h.last && h.last <= last {
 			h.last = first - 1
 			h.ahead.end() // other entries will be in their place
-		} else {
-			h.since = growth{}
 		}
 		return nil
 	})
-}
-
-// Growth is what was appended since the beginning of the log was removed the last time, which Raft does after a snapshot.
-func (h *healingLog) Growth() growth {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	return h.since
 }
 
 // Failure tells why the log cannot be written at the moment, nil if it can.
