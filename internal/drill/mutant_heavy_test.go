@@ -19,7 +19,7 @@ func TestMutatedSourceIsFound(t *testing.T) {
 		{"flags are not read", "record/kvcodec.go", "if e.Flags, b, ok = uintField(b, kvKeys[1])", "if _, b, ok = uintField(b, kvKeys[1])"},
 		{"flags and lock index change places, there and back", "record/kvcodec.go", "", ""},
 		{"the lock index is shown as flags", "httpapi/kvjson.go", `,"Flags":` + "`...), e.Flags, 10)", `,"Flags":` + "`...), e.LockIndex, 10)"},
-		{"checks are written without what they check", "state/encode.go", "r.Check = x.HealthCheck", "r.Check = x.HealthCheck; r.Check.ServiceID = \"\""},
+		{"checks are written without what they check", "state/encode.go", "e.put(e.node.AppendCheck(", `x.HealthCheck.ServiceID = ""; e.put(e.node.AppendCheck(`},
 		{"integers lose their upper half", "msgpack/decoder.go", "return false, beUint(arg), nil", "return false, beUint(arg) & 0xffffffff, nil"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
