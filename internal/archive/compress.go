@@ -10,8 +10,6 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/flate"
-
-	"github.com/lictor-dr/lictor/internal/priority"
 )
 
 const (
@@ -185,12 +183,8 @@ func (c *compressor) start() {
 	workers := min(runtime.NumCPU(), maxParallel)
 	depth := min(2*workers, maxParallel)
 	c.order, c.jobs, c.wrote = make(chan *block, depth), make(chan *block, depth), make(chan struct{})
-	run := func(work func()) { go work() }
-	if c.low {
-		run = priority.Go
-	}
 	for range workers {
-		run(func() {
+		beside(c.low, func() {
 			for b := range c.jobs {
 				b.compress()
 				b.done <- struct{}{}

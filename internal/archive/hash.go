@@ -56,11 +56,7 @@ func (h *asyncHash) send() {
 		h.free = make(chan []byte, hashBuffers)
 		h.full = make(chan []byte, hashBuffers)
 		h.done = make(chan struct{})
-		if h.low {
-			priority.Go(h.run)
-		} else {
-			go h.run()
-		}
+		beside(h.low, h.run)
 	}
 	h.full <- h.cur
 	h.cur = nil
@@ -86,4 +82,13 @@ func (h *asyncHash) finish() {
 	}
 	_, _ = h.w.Write(h.cur)
 	h.cur = nil
+}
+
+// beside runs work in a goroutine of its own, with low priority if low is true.
+func beside(low bool, work func()) {
+	if low {
+		priority.Go(work)
+		return
+	}
+	go work()
 }

@@ -16,8 +16,25 @@ import (
 // newLog opens a log in a new directory.
 func newLog(t *testing.T) *healingLog {
 	t.Helper()
-	dir := t.TempDir()
-	snapshots, err := snapstore.OpenDir(filepath.Join(dir, "snapshots"), hclog.NewNullLogger())
+	return keptOpenLog(t, t.TempDir())
+}
+
+// keptOpenLog opens the log in a directory until the test ends.
+func keptOpenLog(t *testing.T, dir string) *healingLog {
+	t.Helper()
+	h := openedLog(t, dir)
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+// openedLog opens the log in a directory, with a directory of snapshots of its own.
+func openedLog(t *testing.T, dir string) *healingLog {
+	t.Helper()
+	snapshots, err := snapstore.OpenDir(t.TempDir(), hclog.NewNullLogger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,11 +42,6 @@ func newLog(t *testing.T) *healingLog {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := h.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	return h
 }
 

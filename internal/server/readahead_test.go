@@ -7,12 +7,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
 	"github.com/hashicorp/raft-wal/metadb"
-
-	"github.com/lictor-dr/lictor/internal/snapstore"
 )
 
 // entryOf is the entry at an index: every seventh is larger than the buffer.
@@ -48,25 +45,7 @@ func segmented(t *testing.T, dir string, first, last uint64) *healingLog {
 	if err != nil || len(segments) < 1 || first < 20 && len(segments) < 3 {
 		t.Fatalf("segments %q, %v", segments, err)
 	}
-	return openAgain(t, dir)
-}
-
-func openAgain(t *testing.T, dir string) *healingLog {
-	t.Helper()
-	snapshots, err := snapstore.OpenDir(t.TempDir(), hclog.NewNullLogger())
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := openLog(dir, snapshots, hclog.NewNullLogger())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := h.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return h
+	return keptOpenLog(t, dir)
 }
 
 func wantEntry(t *testing.T, h *healingLog, want *raft.Log) {
@@ -178,7 +157,7 @@ func TestReadAheadOfADamagedLog(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	h = openAgain(t, dir)
+	h = keptOpenLog(t, dir)
 	for i := range uint64(3) {
 		if err := h.GetLog(i+1, new(raft.Log)); i == 0 && err == nil {
 			t.Errorf("damaged entry %d was read", i+1)

@@ -12,8 +12,6 @@ import (
 	wal "github.com/hashicorp/raft-wal"
 	"github.com/hashicorp/raft-wal/metadb"
 	"github.com/hashicorp/raft-wal/types"
-
-	"github.com/lictor-dr/lictor/internal/snapstore"
 )
 
 // unnoted are metadata of a log whose process dies before it has noted that a segment is full.
@@ -116,19 +114,6 @@ func TestLogWithTornFullSegment(t *testing.T) {
 
 // lastUsed is the offset behind the last frame, which fills eight bytes.
 func lastUsed(b []byte) int { return (len(bytes.TrimRight(b, "\x00")) + 7) / 8 * 8 }
-
-func openedLog(t *testing.T, dir string) *healingLog {
-	t.Helper()
-	snapshots, err := snapstore.OpenDir(t.TempDir(), hclog.NewNullLogger())
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := openLog(dir, snapshots, hclog.NewNullLogger())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h
-}
 
 // wantEntries wants the entries up to last, and no other.
 func wantEntries(t *testing.T, h *healingLog, last uint64) {
